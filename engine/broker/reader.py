@@ -1,0 +1,105 @@
+"""Reading a stretch of a partition: committed records, no group, nothing committed."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import OffsetSpec
+
+from engine.broker.clients import admin_client, consumer_config
+from engine.core.record import Record
+from engine.errors import LablineError
+
+BATCH_RECORDS = 5_000
+TIMEOUT_S = 30.0
+
+
+class Offsets(NamedTuple):
+    """Where a partition's log begins, is stable, and ends (exclusive)."""
+
+    start: int
+    stable: int
+    end: int
+
+
+def partition_offsets(bootstrap: str, topics: list[str]) -> dict[str, dict[int, Offsets]]:
+    """Return the offsets of every partition of `topics`.
+
+    Raises
+    ------
+    LablineError
+        ``LL-TOPIC-MISSING`` for a topic that the broker does not have.
+    """
+    admin = admin_client(bootstrap)
+    known = admin.list_topics(timeout=TIMEOUT_S).topics
+    for topic in topics:
+        if topic not in known:
+            raise LablineError(
+                "LL-TOPIC-MISSING", f"the broker has no topic {topic}", "labline topics apply"
+            )
+    places = [TopicPartition(t, p) for t in topics for p in sorted(known[t].partitions)]
+
+    def ask(spec: OffsetSpec, level: IsolationLevel) -> dict[tuple[str, int], int]:
+        asked = admin.list_offsets(
+            dict.fromkeys(places, spec), isolation_level=level, request_timeout=TIMEOUT_S
+        )
+        found: dict[TopicPartition, Any] = {tp: future.result() for tp, future in asked.items()}
+        return {(tp.topic, tp.partition): info.offset for tp, info in found.items()}
+
+    start = ask(OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+    stable = ask(OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+    end = ask(OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+    found: dict[str, dict[int, Offsets]] = {topic: {} for topic in topics}
+    for place in start:
+        found[place[0]][place[1]] = Offsets(start[place], stable[place], end[place])
+    return found
+
+
+def to_record(offset: int, message: Message) -> Record:
+    """Return what the fold takes of a message; the log's offsets and append times travel along."""
+    headers: Any = message.headers()  # their values may be None, which the stubs do not know
+    return (offset, message.timestamp()[1], message.key(), message.value(), headers)
+
+
+def read_range(
+    bootstrap: str, topic: str, partition: int, start: int, end: int
+) -> Iterator[list[Record]]:
+    """Yield the committed records of ``[start, end)`` in batches.
+
+    Transaction markers and aborted records take offsets but are no records.
+
+    Raises
+    ------
+    KafkaException
+        When the broker refuses, or `start` is not in the log any more.
+    """
+    if start >= end:
+        return
+    with closing(Consumer(consumer_config(bootstrap))) as consumer:
+        consumer.assign([TopicPartition(topic, partition, start)])
+        done = False
+        while not done:
+            batch: list[Record] = []
+            for message in consumer.consume(1, TIMEOUT_S) + consumer.consume(BATCH_RECORDS, 0):
+                error = message.error()
+                offset = message.offset() or 0
+                if error is not None:
+                    if error.code() != KafkaError._PARTITION_EOF:
+                        raise KafkaException(error)
+                    done = offset >= end
+                elif offset >= end:
+                    done = True
+                    break
+                else:
+                    batch.append(to_record(offset, message))
+            if batch:
+                done = done or batch[-1][0] >= end - 1
+                yield batch

@@ -1,0 +1,68 @@
+"""The command ``labline``: every command group, and the one place where errors meet people."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from engine.cli import broker, dlq, factory, init, lab, lag, models, read, topics
+from engine.errors import LablineError
+
+app = typer.Typer(
+    name="labline",
+    help="Event-driven streaming analytics on Apache Kafka: replay in the lab, run in the factory.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"labline {version('labline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(broker.up)
+app.command()(broker.down)
+app.command()(broker.status)
+app.command()(init.init)
+app.add_typer(topics.topics, name="topics")
+app.command("read")(read.read)
+app.command("record")(lab.record)
+app.add_typer(lab.lab, name="lab")
+app.add_typer(models.models, name="models")
+app.command("promote")(models.promote)
+app.add_typer(factory.factory, name="factory")
+app.command("lag")(lag.show_lag)
+letters = typer.Typer(help="The dead-letter inbox of a line.")
+letters.command("list")(dlq.list_letters)
+letters.command("show")(dlq.show_letter)
+app.add_typer(letters, name="dlq")
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 the answer is no or an error, 2 wrong usage."""
+    try:
+        app()
+    except LablineError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""``labline read``: a topic's records, decoded, one JSON line each."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import chain, islice
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from engine.cli.options import BootstrapOption, WorkspaceOption
+from engine.errors import LablineError
+from engine.ops.decoding import Decoder
+from engine.ops.reading import as_json, follow, read_stretch, stretch
+from engine.workspace.workspace import Workspace, bootstrap_anywhere
+
+
+def read(
+    topic: Annotated[str, typer.Argument(help="Topic to read.")],
+    start: Annotated[
+        str,
+        typer.Option("--from", help="earliest, latest, an offset, or a time with its zone."),
+    ] = "earliest",
+    count: Annotated[
+        int | None, typer.Option("-n", "--count", min=1, help="Stop after so many records.")
+    ] = None,
+    partition: Annotated[
+        int | None, typer.Option("--partition", min=0, help="Read only this partition.")
+    ] = None,
+    follow_on: Annotated[
+        bool, typer.Option("--follow", help="Go on with what comes, until Ctrl-C.")
+    ] = False,
+    bootstrap: BootstrapOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Read a topic: decoded, committed records only, in order of time, joining no group."""
+    broker = bootstrap_anywhere(bootstrap, workspace)
+    decoder = decoder_of(workspace)
+    what = stretch(broker, topic, start, partition)
+    records = read_stretch(broker, what)
+    if follow_on:
+        records = chain(records, follow(broker, what))
+    lines = (json.dumps(as_json(topic, placed, decoder)) for placed in islice(records, count))
+    write_lines(lines, flush=follow_on)
+
+
+def decoder_of(workspace: Path | None) -> Decoder:
+    """Return a decoder that knows a workspace's schemas, or only the engine's outside of one."""
+    try:
+        found = Workspace.find(workspace)
+    except LablineError:
+        if workspace is not None:
+            raise
+        return Decoder()
+    return Decoder(found.schemas())
+
+
+def write_lines(lines: Iterable[str], *, flush: bool = False, out: TextIO | None = None) -> None:
+    """Write lines to standard output; Ctrl-C and a reader that has seen enough are good ends."""
+    out = out or sys.stdout
+    try:
+        with suppress(KeyboardInterrupt):
+            for line in lines:
+                out.write(line + "\n")
+                if flush:
+                    out.flush()
+        out.flush()
+    except BrokenPipeError:
+        # whoever reads has gone (head, less): Python must not flush into it at its own end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

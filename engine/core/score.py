@@ -1,0 +1,104 @@
+"""Scores as bytes: the public contract ``labline.Score`` and the shadow scores beside it."""
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from schemas.avro import SINGLE_OBJECT_MARKER
+from schemas.engine_schemas import engine_schema
+
+#: id, event time (ms), offset, probability, decision -> bytes
+EncodeAnswer: TypeAlias = Callable[[str, int, int, float, bool], bytes]
+#: id, event time (ms), offset, probabilities in slot order (None: the model had no valid one)
+EncodeShadow: TypeAlias = Callable[[str, int, int, Sequence[float | None]], bytes]
+
+_DOUBLE = struct.Struct("<d").pack
+_NULL = b"\x00"
+_SOME = b"\x02"  # the second branch of ["null", "double"]
+
+
+def varint(number: int) -> bytes:
+    r"""Return Avro's zigzag variable-length form of a long.
+
+    Examples
+    --------
+    >>> varint(0), varint(-1), varint(64)
+    (b'\x00', b'\x01', b'\x80\x01')
+    """
+    rest = (number << 1) ^ (number >> 63)
+    if rest < 0x80:
+        return bytes((rest,))
+    out = bytearray()
+    while rest > 0x7F:
+        out.append((rest & 0x7F) | 0x80)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+def text(value: str) -> bytes:
+    """Return Avro's form of a string: length, then UTF-8."""
+    data = value.encode()
+    return varint(len(data)) + data
+
+
+class Place(NamedTuple):
+    """Where scores come from: a source partition, under a revision."""
+
+    topic: str
+    partition: int
+    revision: int
+
+
+def answer_encoder(slot: str, model: str, place: Place) -> EncodeAnswer:
+    """Return the encoder of one source partition's answers under one revision.
+
+    Most of a score's bytes are the same from event to event: they are laid out once. Equal to
+    fastavro's bytes (tested), at a fifth of the cost.
+    """
+    head = SINGLE_OBJECT_MARKER + engine_schema("labline.Score").fingerprint
+    middle = (
+        _NULL  # value: regression's, not a classifier's
+        + text(slot)
+        + text(model)
+        + varint(place.revision)
+        + text(place.topic)
+        + varint(place.partition)
+    )
+    tail = _NULL * 3  # propensity, interval_low, interval_high: reserved
+
+    def encode(
+        identity: str, time_ms: int, offset: int, probability: float, decision: bool
+    ) -> bytes:
+        answer = b"\x01\x02" if decision else b"\x00\x02"
+        start = head + text(identity) + varint(time_ms) + answer
+        return start + _DOUBLE(probability) + middle + varint(offset) + tail
+
+    return encode
+
+
+def shadow_encoder(slots: Sequence[tuple[str, str]], place: Place) -> EncodeShadow:
+    """Return the encoder of one record an event, with the scores of all other slots.
+
+    Parameters
+    ----------
+    slots
+        (slot, model) in the order in which probabilities will be given.
+    """
+    head = SINGLE_OBJECT_MARKER + engine_schema("labline.Shadow").fingerprint
+    source = text(place.topic) + varint(place.partition)
+    count = varint(len(slots)) if slots else b""
+    names = [text(slot) + text(model) for slot, model in slots]
+    revised = varint(place.revision)
+
+    def encode(
+        identity: str, time_ms: int, offset: int, probabilities: Sequence[float | None]
+    ) -> bytes:
+        parts = [head, text(identity), varint(time_ms), source, varint(offset), revised, count]
+        for name, probability in zip(names, probabilities, strict=True):
+            value = _NULL if probability is None else _SOME + _DOUBLE(probability)
+            parts += (name, value, _NULL)  # the last: no regression value
+        parts.append(_NULL)  # the array's end
+        return b"".join(parts)
+
+    return encode

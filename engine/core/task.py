@@ -1,0 +1,292 @@
+"""The task: line × partition, the unit of order, state and parallelism.
+
+One door: runs of records go in, a run of emissions comes out. Where a run is cut never matters.
+Score first, learn second.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from engine.core.dead_letter import Origin, dead_letter
+from engine.core.features import Features, extractor
+from engine.core.journal import digest, runs
+from engine.core.labels import EVICTED, EXPIRED, LabelJoin
+from engine.core.line import Line
+from engine.core.ordering import NO_TIME, Buffer, Head, in_order, merge, size_bytes
+from engine.core.record import (
+    ANSWER,
+    EVENTS,
+    INPUTS,
+    LABELS,
+    RETRY,
+    SHADOW,
+    Emission,
+    Headers,
+    Record,
+)
+from engine.core.score import EncodeAnswer, EncodeShadow, Place, answer_encoder, shadow_encoder
+from schemas.avro import Rejection, Schema
+
+TRACE_HEADER = "traceparent"  # W3C trace context: an answer belongs to its event's trace
+
+
+class Learner(Protocol):
+    """What a slot holds: anything that scores features and learns a label."""
+
+    def score(self, features: Features) -> float:
+        """Return the probability of the positive label, before learning it."""
+
+    def learn(self, features: Features, label: bool) -> None:
+        """Learn one label."""
+
+
+class Slot(NamedTuple):
+    """A model in its place. `model` is ``name@N`` for a promoted one."""
+
+    slot: str
+    model: str
+    learner: Learner
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All that a task's behaviour depends on, beside its journal and inputs.
+
+    Attributes
+    ----------
+    revision
+        Offset on the control topic of the configuration in force.
+    inputs
+        Topics of events, labels (None: the line has none) and retries.
+    champion
+        Its score is the answer.
+    others
+        Score and learn beside it, to the shadow topic.
+    """
+
+    line: Line
+    revision: int
+    inputs: tuple[str, str | None, str]
+    event_schema: Schema
+    label_schema: Schema | None
+    champion: Slot
+    others: tuple[Slot, ...] = ()
+
+
+@dataclass
+class Run:
+    """What one feeding gave: the content of one transaction of this task.
+
+    Attributes
+    ----------
+    first_offsets, next_offsets
+        Per input, -1 for one that the line does not have.
+    order
+        (input, count) runs, in the order taken.
+    counts
+        What happened: events, answers, dead_letters, labels, and each outcome by name.
+    """
+
+    emissions: list[Emission] = field(default_factory=list)
+    first_offsets: tuple[int, ...] = ()
+    next_offsets: tuple[int, ...] = ()
+    order: tuple[tuple[int, int], ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def digest(self) -> bytes:
+        """Return sha256 over the emissions."""
+        return digest(self.emissions)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Count something that happened."""
+        if by:
+            self.counts[name] = self.counts.get(name, 0) + by
+
+    @property
+    def taken(self) -> int:
+        """Return how many records were taken."""
+        return sum(count for _, count in self.order)
+
+    def __bool__(self) -> bool:
+        return bool(self.order)
+
+
+class Task:
+    """The fold of one partition of a line.
+
+    Parameters
+    ----------
+    spec
+        Line, schemas and slots in force.
+    partition
+        Partition of the line's topics.
+    offsets
+        Per input (events, labels, retry) the next offset to take; -1: the line has no such input.
+    """
+
+    def __init__(self, spec: Spec, partition: int, offsets: Sequence[int]) -> None:
+        self.partition = partition
+        self.next_offsets = list(offsets)
+        self._high = [NO_TIME, NO_TIME, NO_TIME]
+        self._stream_time_ms = NO_TIME
+        limits = spec.line.limits
+        self._join = LabelJoin(
+            horizon_ms=spec.line.label_horizon_ms,
+            pending_max=limits.pending_max,
+            remembered_max=limits.remembered_max,
+        )
+        self._slots: tuple[Slot, ...] = ()
+        self.configure(spec)
+        self.drop_buffers()
+
+    def configure(self, spec: Spec) -> None:
+        """Put a configuration in force, between two runs.
+
+        A slot whose model did not change keeps its learner, and with it what it has learned.
+        """
+        line = spec.line
+        kept = {slot[:2]: slot for slot in self._slots}
+        self.spec = spec
+        self._slots = tuple(kept.get(slot[:2], slot) for slot in (spec.champion, *spec.others))
+        self._extract = extractor(line)
+        self._threshold = line.decision.threshold
+        self._id, self._time = line.id, spec.event_schema.event_time or ""
+        self._refers_to, self._label = line.refers_to or "", line.label or ""
+        names = [(slot.slot, slot.model) for slot in self._slots]
+        self._encoders: dict[int, tuple[EncodeAnswer, EncodeShadow]] = {}
+        for which in (EVENTS, RETRY):
+            place = Place(spec.inputs[which] or "", self.partition, spec.revision)
+            self._encoders[which] = (
+                answer_encoder(*names[0], place),
+                shadow_encoder(names[1:], place),
+            )
+
+    def drop_buffers(self) -> None:
+        """Forget what was fed and not taken: the host will feed it again."""
+        self._buffers = tuple(Buffer(high) for high in self._high)
+
+    def buffered_bytes(self, which: int) -> int:
+        """Return about how much memory an input's records take that were not taken yet."""
+        return self._buffers[which].bytes
+
+    def is_empty(self, which: int) -> bool:
+        """Tell whether an input has no record waiting to be taken."""
+        return not self._buffers[which].heads
+
+    def feed(self, records: Sequence[Iterable[Record]], at_end: Sequence[bool], limit: int) -> Run:
+        """Take records in the order of the design and fold them.
+
+        Parameters
+        ----------
+        records
+            Per input, what was read since the last call; may be empty.
+        at_end
+            Per input, whether its host knows that nothing more is there to be waited for.
+        limit
+            How many records to take at the most: it bounds a transaction.
+        """
+        self._push(records)
+        return self._fold(merge(self._buffers, at_end, limit))
+
+    def refeed(self, records: Sequence[Iterable[Record]], order: Iterable[tuple[int, int]]) -> Run:
+        """Take exactly these records in an order that a journal wrote down, and fold them."""
+        self._push(records)
+        return self._fold(in_order(self._buffers, order))
+
+    def _push(self, records: Sequence[Iterable[Record]]) -> None:
+        spec = self.spec
+        schemas = (spec.event_schema, spec.label_schema, spec.event_schema)
+        skew_ms = spec.line.limits.future_skew_ms
+        for which in INPUTS:
+            schema = schemas[which]
+            if schema is None:
+                continue
+            push, decode, time_field = self._buffers[which].push, schema.decode, schema.event_time
+            for record in records[which]:
+                datum = decode(record[3])
+                time_ms: int | None = None
+                if isinstance(datum, dict):
+                    time_ms = datum[time_field]  # type: ignore[index]  # a line's schemas have one
+                    if time_ms > record[1] + skew_ms:
+                        time_ms, datum = (
+                            None,
+                            Rejection("time", "future", "event time is too far ahead"),
+                        )
+                push(time_ms, which, record, datum)
+
+    def _fold(self, heads: list[Head]) -> Run:
+        run = Run(first_offsets=tuple(self.next_offsets))
+        for time_ms, which, record, datum in heads:
+            buffer = self._buffers[which]
+            buffer.bytes -= size_bytes(record)
+            self._high[which] = time_ms
+            self.next_offsets[which] = record[0] + 1
+            if time_ms > self._stream_time_ms:
+                self._stream_time_ms = time_ms
+                if self._join.due_ms <= time_ms:
+                    run.count(EXPIRED, self._join.expire(time_ms))
+            if isinstance(datum, Rejection):
+                self._reject(run, which, record, datum)
+            elif which == LABELS:
+                self._learn(run, datum)
+            else:
+                self._score(run, which, record, datum)
+        run.next_offsets = tuple(self.next_offsets)
+        run.order = runs(head[1] for head in heads)
+        return run
+
+    def _score(self, run: Run, which: int, record: Record, datum: dict[str, Any]) -> None:
+        time_ms: int = datum[self._time]
+        features = self._extract(datum, time_ms)
+        if isinstance(features, Rejection):
+            self._reject(run, which, record, features)
+            return
+        probabilities = [slot.learner.score(features) for slot in self._slots]
+        probability = probabilities[0]
+        if not 0.0 <= probability <= 1.0:  # NaN is neither
+            why = Rejection("score", "no-probability", "the champion's score is no probability")
+            self._reject(run, which, record, why)
+            return
+        offset, _, key, _, headers = record
+        identity: str = datum[self._id]
+        answer, shadow = self._encoders[which]
+        decision = probability >= self._threshold
+        value = answer(identity, time_ms, offset, probability, decision)
+        run.emissions.append((ANSWER, key, value, _trace(headers)))
+        if len(probabilities) > 1:
+            others = [p if 0.0 <= p <= 1.0 else None for p in probabilities[1:]]
+            run.emissions.append((SHADOW, key, shadow(identity, time_ms, offset, others), None))
+        run.count(EVICTED, self._join.wait(identity, features, self._stream_time_ms))
+        run.count("answers")
+
+    def _learn(self, run: Run, datum: dict[str, Any]) -> None:
+        label: bool = datum[self._label]
+        outcome, features = self._join.match(datum[self._refers_to], label, self._stream_time_ms)
+        if features is not None:
+            for slot in self._slots:
+                slot.learner.learn(features, label)
+        run.count(outcome)
+
+    def _reject(self, run: Run, which: int, record: Record, why: Rejection) -> None:
+        spec = self.spec
+        topic, schema = (
+            spec.inputs[which],
+            spec.label_schema if which == LABELS else spec.event_schema,
+        )
+        origin = Origin(
+            topic or "",
+            self.partition,
+            spec.line.name,
+            spec.champion.model,
+            schema.name,  # type: ignore[union-attr]
+        )
+        run.emissions.append(dead_letter(record, why, origin))
+        run.count("dead_letters" if which != LABELS else "dead_labels")
+
+
+def _trace(headers: Headers) -> Headers:
+    """Return the trace context among an event's headers, for its answer."""
+    if not headers:
+        return None
+    return [header for header in headers if header[0] == TRACE_HEADER] or None

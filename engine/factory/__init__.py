@@ -1,0 +1,1 @@
+"""The factory: scorer processes on the record path, supervised by a Faust worker."""

@@ -1,0 +1,240 @@
+"""The scorer: one thread that polls, folds and commits. Straight lines around `engine.core`.
+
+One thread owns consumer and producer and commits before it polls again, so a rebalance needs no
+special code: the old generation's transaction ends before the revocation comes.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from engine.broker.clients import consumer_config
+from engine.factory.follower import ControlFollower
+from engine.factory.inputs import TaskInputs
+from engine.factory.recovery import Recovered, committed_offsets, recover
+from engine.factory.transactions import Transactions, Work
+from engine.models.configuration import spec_of
+from engine.models.control import Revision
+from engine.models.environment import environment_digest
+from topics.naming import line_topics
+
+log = structlog.get_logger()
+
+SESSION_TIMEOUT_MS = 6_000
+POLL_RECORDS = 5_000
+IDLE_POLL_S = 0.1
+SPACING_S = (
+    0.005  # between two transactions while idle: each costs the broker as much as 300 events
+)
+
+
+class Scorer:
+    """A member of a line's consumer group, from assignment to assignment.
+
+    Parameters
+    ----------
+    revision
+        The line's configuration to begin with.
+    instance
+        Stable name of this worker slot; a restart in the same slot takes over at once.
+    batch_max
+        Records taken per transaction; the line's own limit unless given.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        follower: ControlFollower,
+        revision: Revision,
+        instance: str,
+        batch_max: int | None = None,
+    ) -> None:
+        spec = spec_of(revision)
+        line = spec.line
+        self._bootstrap = bootstrap
+        self._follower = follower
+        self._line = line
+        self._topics = spec.inputs
+        self._which = {topic: which for which, topic in enumerate(spec.inputs) if topic}
+        self._revision = revision
+        self._batch_max = batch_max or line.limits.batch_max
+        self._tasks: dict[int, TaskInputs] = {}
+        self._sequences: dict[int, int] = {}
+        self._parked: dict[int, Recovered] = {}
+        self._failure: BaseException | None = None
+        self._turn = 0
+        member = f"labline.{line.name}.{instance}"
+        # first of all: it ends whatever a dead predecessor in this slot left open
+        self._transactions = Transactions(
+            bootstrap,
+            f"{member}.0",
+            line_topics(line.name),
+            spec.inputs,
+            environment_digest(),
+        )
+        self._consumer = Consumer(
+            consumer_config(
+                bootstrap,
+                group_id=f"labline.{line.name}",
+                group_instance_id=member,
+                partition_assignment_strategy="range",  # events[p], labels[p], retry[p] together
+                session_timeout_ms=SESSION_TIMEOUT_MS,
+                heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
+            )
+        )
+        self._consumer.subscribe(
+            list(self._which), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
+
+    def run(self, stopped: Callable[[], bool]) -> None:
+        """Score until told to stop; a transaction that was begun is finished.
+
+        Raises
+        ------
+        KafkaException
+            When a transaction or a poll failed: drop this scorer and make a new one.
+        LablineError
+            When the line must not go on as it is.
+        """
+        timeout_s = 0.0
+        while not stopped():
+            self._poll(timeout_s)
+            self._apply_control()
+            taken = self._step()
+            behind = taken >= self._batch_max
+            timeout_s = 0.0 if behind else IDLE_POLL_S
+            if taken and not behind:
+                time.sleep(SPACING_S)
+
+    def close(self) -> None:
+        """Leave; a static member keeps its partitions until its session ends or it comes back."""
+        self._consumer.close()
+
+    def _poll(self, timeout_s: float) -> None:
+        if self._accept(self._consumer.consume(1, timeout_s)):
+            # only then: it would wait the whole timeout for the rest. And only now: a rebalance
+            # inside this call must find the first record already with its old task.
+            self._accept(self._consumer.consume(POLL_RECORDS - 1, 0))
+
+    def _accept(self, messages: list[Message]) -> bool:
+        if self._failure is not None:
+            raise self._failure
+        for message in messages:
+            if message.error() is None:
+                which = self._which[message.topic()]  # type: ignore[index]
+                self._tasks[message.partition()].add(which, message)  # type: ignore[index]
+            else:
+                self._note(message)
+        return bool(messages)
+
+    def _note(self, message: Message) -> None:
+        error = message.error()
+        assert error is not None
+        if error.code() == KafkaError._PARTITION_EOF:
+            inputs = self._tasks.get(message.partition())  # type: ignore[arg-type]
+            position = inputs and inputs.positions[self._which[message.topic()]]  # type: ignore[index]
+            if position:
+                position.saw_eof(message.offset())  # type: ignore[arg-type]
+        elif error.fatal() or error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise KafkaException(error)
+        else:  # the broker is away: librdkafka tries again by itself
+            log.warning("broker", line=self._line.name, error=error.str())
+
+    def _apply_control(self) -> None:
+        """Put a new revision in force, at this border between two transactions."""
+        self._follower.poll()
+        revision = self._follower.revision(self._line.name)
+        if revision is None or revision.offset == self._revision.offset:
+            return
+        self._revision = revision
+        for inputs in self._tasks.values():
+            inputs.task.configure(spec_of(revision))
+        log.info("revision in force", line=self._line.name, revision=revision.offset)
+
+    def _step(self) -> int:
+        """Fold what is there and commit it; return how many records were taken."""
+        works: list[Work] = []
+        room = self._batch_max
+        share = max(1, room // max(1, len(self._tasks)))
+        for partition, inputs in self._in_turn():
+            limit = min(share, room)
+            run = inputs.task.feed(inputs.take_polled(), inputs.at_end(), limit)
+            if inputs.waited_too_long(progress=bool(run)):
+                run = inputs.task.feed(inputs.take_polled(), (True, True, True), limit)
+            inputs.throttle(self._line.limits.buffer_max_bytes)
+            if run:
+                room -= run.taken
+                sequence = self._sequences[partition]
+                works.append(Work(partition, sequence, self._revision.offset, run))
+        if works:
+            self._transactions.commit(works, self._consumer)
+            for work in works:
+                self._sequences[work.partition] += 1
+        return self._batch_max - room
+
+    def _in_turn(self) -> list[tuple[int, TaskInputs]]:
+        """Return the tasks, another one first each time: a small batch must not starve the last."""
+        tasks = list(self._tasks.items())
+        self._turn = (self._turn + 1) % max(1, len(tasks))
+        return tasks[self._turn :] + tasks[: self._turn]
+
+    def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        try:
+            self._take_over(consumer, sorted({place.partition for place in places}))
+        except BaseException as error:  # it would come out of consume() only once
+            self._failure = error
+
+    def _take_over(self, consumer: Consumer, partitions: list[int]) -> None:
+        line, limits = self._line, self._line.limits
+        self._tasks, self._sequences = {}, {}
+        assigned: list[TopicPartition] = []
+        for partition in partitions:
+            committed = committed_offsets(consumer, self._topics, partition)
+            held = self._parked.get(partition)
+            if held is None or tuple(held.task.next_offsets) != committed:
+                held = recover(
+                    self._bootstrap,
+                    self._follower.control,
+                    spec_of(self._revision),
+                    partition,
+                    committed,
+                )
+            if held.task.spec.revision != self._revision.offset:
+                held.task.configure(spec_of(self._revision))
+            inputs = TaskInputs(consumer, held.task, self._topics, limits.input_wait_ms)
+            self._tasks[partition] = inputs
+            self._sequences[partition] = held.sequence
+            assigned += [
+                TopicPartition(p.place.topic, partition, p.next_offset)
+                for p in inputs.positions
+                if p is not None
+            ]
+        self._parked = {}
+        consumer.assign(assigned)
+        if assigned:
+            consumer.resume(assigned)  # a pause survives unassign and assign
+        log.info("assigned", line=line.name, partitions=partitions)
+
+    def _revoked(self, consumer: Consumer, _: list[TopicPartition]) -> None:
+        """Park the tasks: an eager rebalance hands most of them back where they were."""
+        self._parked = {
+            partition: Recovered(inputs.task, self._sequences[partition])
+            for partition, inputs in self._tasks.items()
+        }
+        for held in self._parked.values():
+            held.task.drop_buffers()
+        self._forget(consumer)
+
+    def _lost(self, consumer: Consumer, _: list[TopicPartition]) -> None:
+        """Drop everything: another member may have gone on from here."""
+        self._parked = {}
+        self._forget(consumer)
+
+    def _forget(self, consumer: Consumer) -> None:
+        places = [p.place for inputs in self._tasks.values() for p in inputs.positions if p]
+        if places:
+            consumer.resume(places)
+        self._tasks, self._sequences = {}, {}
+        consumer.unassign()

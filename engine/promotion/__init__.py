@@ -1,0 +1,1 @@
+"""Promotion: a model version put in a slot by one signed record."""

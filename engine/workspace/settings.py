@@ -1,0 +1,46 @@
+"""The workspace's own settings: ``labline.toml``."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import LablineError
+from schemas.declarations import explain
+
+SETTINGS_FILE = "labline.toml"
+
+
+class Settings(BaseModel):
+    """What holds for the whole workspace.
+
+    Attributes
+    ----------
+    name
+        What this workspace is called.
+    bootstrap
+        ``host:port`` of a Kafka cluster; without it, the embedded broker of ``labline up``.
+
+    Examples
+    --------
+    >>> Settings(name="flights").bootstrap is None
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+    bootstrap: Annotated[str, Field(min_length=1)] | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read ``labline.toml``."""
+        try:
+            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except ValidationError as error:
+            raise explain(error, path.name, cls) from error
+        except (OSError, ValueError) as error:
+            raise LablineError(
+                "LL-FILE-SYNTAX", f"{path.name}: {error}", "mend the text at that place"
+            ) from error

@@ -1,0 +1,210 @@
+"""A user's folder: ``labline.toml``, ``schemas/``, ``topics/``, ``lines/``, ``experiments/``."""
+
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from engine.core.line import Line
+from engine.errors import LablineError
+from engine.workspace.settings import SETTINGS_FILE, Settings
+from schemas.avro import Schema
+from topics.declaration import Topic
+
+BOOTSTRAP_VARIABLE = "LABLINE_BOOTSTRAP_SERVERS"
+STATE_FOLDER = ".labline"
+
+
+class Workspace:
+    """The declarations of one workspace, read when they are asked for.
+
+    Parameters
+    ----------
+    root
+        The folder that holds ``labline.toml``.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._schemas: dict[Path, Schema] = {}
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Self:
+        """Return the workspace that `start` (default: the current folder) is in.
+
+        Raises
+        ------
+        LablineError
+            ``LL-WORKSPACE-MISSING`` when neither it nor a folder above is one.
+        """
+        begin = (start or Path.cwd()).resolve()
+        for folder in (begin, *begin.parents):
+            if (folder / SETTINGS_FILE).is_file():
+                return cls(folder)
+        raise LablineError(
+            "LL-WORKSPACE-MISSING",
+            f"no {SETTINGS_FILE} in {begin} or a folder above it",
+            "go into a workspace, name one with -w DIR, or make one: labline init DIR",
+        )
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the embedded broker and what can be made again are kept."""
+        return self.root / STATE_FOLDER
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where the public keys lie whose signatures count here; kept in git."""
+        return self.root / "keys"
+
+    @property
+    def private_key(self) -> Path:
+        """Where the operator's signing key lies; never in git."""
+        return self.state_dir / "keys" / "operator.pem"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where the registry keeps signed model versions."""
+        return self.root / "models"
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What ``labline.toml`` says."""
+        return Settings.load(self.root / SETTINGS_FILE)
+
+    def topics(self) -> dict[str, Topic]:
+        """Return the declared topics by name."""
+        topics: dict[str, Topic] = {}
+        for path in sorted((self.root / "topics").glob("*.toml")):
+            topic = Topic.load(path)
+            _once(topic.name, topics, path)
+            topics[topic.name] = topic
+        return topics
+
+    def schema_of(self, topic: str | Topic) -> Schema:
+        """Return the schema of a declared topic."""
+        if isinstance(topic, str):
+            topics = self.topics()
+            topic = topics[known(topic, topics, "TOPIC", "topics/")]
+        path = self.root / "schemas" / topic.schema_file
+        if not path.is_file():
+            raise LablineError(
+                "LL-SCHEMA-MISSING",
+                f"topic {topic.name} names the schema {topic.schema_file}, which is not there",
+                f"put it into {path.parent} or mend the name",
+            )
+        if path not in self._schemas:
+            self._schemas[path] = Schema.load(path)
+        return self._schemas[path]
+
+    def schemas(self) -> list[Schema]:
+        """Return every schema in ``schemas/``, so also of topics not declared here."""
+        return [Schema.load(path) for path in sorted((self.root / "schemas").glob("*.avsc"))]
+
+    def lines(self) -> dict[str, Line]:
+        """Return the declared lines by name."""
+        lines: dict[str, Line] = {}
+        for path in sorted((self.root / "lines").glob("*.toml")):
+            line = Line.parse(_text(path), f"lines/{path.name}")
+            _once(line.name, lines, path)
+            lines[line.name] = line
+        return lines
+
+    def line(self, name: str) -> Line:
+        """Return a declared line."""
+        lines = self.lines()
+        return lines[known(name, lines, "LINE", "lines/")]
+
+    def experiment_path(self, name: str) -> Path:
+        """Return the file of an experiment."""
+        folder = self.root / "experiments"
+        paths = {p.stem: p for p in sorted(folder.glob("*")) if p.suffix in (".toml", ".yaml")}
+        return paths[known(name, paths, "EXPERIMENT", "experiments/")]
+
+    def bootstrap(self, option: str | None = None) -> str:
+        """Return which Kafka to talk to.
+
+        The command's option, the variable ``LABLINE_BOOTSTRAP_SERVERS``, ``labline.toml``, the
+        embedded broker of this workspace: the first that is there.
+        """
+        from engine.broker.embedded import find  # only here: the others need no Java side
+
+        told = option or os.environ.get(BOOTSTRAP_VARIABLE) or self.settings.bootstrap
+        if told:
+            return told
+        running = find(self.state_dir)
+        if running is not None:
+            return running.bootstrap
+        raise no_broker()
+
+
+def bootstrap_anywhere(option: str | None, start: Path | None = None) -> str:
+    """Return which Kafka to talk to, for commands that need no workspace."""
+    told = option or os.environ.get(BOOTSTRAP_VARIABLE)
+    if told:
+        return told
+    try:
+        workspace = Workspace.find(start)
+    except LablineError as error:
+        raise no_broker() from error
+    return workspace.bootstrap()
+
+
+def no_broker() -> LablineError:
+    """Return the error of not knowing any broker."""
+    return LablineError(
+        "LL-BROKER-UNKNOWN",
+        "no Kafka was named and none runs here",
+        f"labline up starts one; or --bootstrap HOST:PORT, {BOOTSTRAP_VARIABLE}, "
+        f"or bootstrap in {SETTINGS_FILE}",
+    )
+
+
+def known(name: str, names: Iterable[str], what: str, place: str) -> str:
+    """Return `name` when it is one of `names`.
+
+    Raises
+    ------
+    LablineError
+        ``LL-<what>-UNKNOWN``, with the nearest known name.
+
+    Examples
+    --------
+    >>> known("delais", ["delays"], "LINE", "lines/")
+    Traceback (most recent call last):
+    ...
+    engine.errors.LablineError: LL-LINE-UNKNOWN: no line 'delais' in lines/
+      remedy: did you mean delays?
+    """
+    known_names = sorted(names)
+    if name in known_names:
+        return name
+    near = get_close_matches(name, known_names, n=1)
+    if near:
+        remedy = f"did you mean {near[0]}?"
+    elif known_names:
+        remedy = f"there is {', '.join(known_names[:10])}"
+    else:
+        remedy = f"nothing is in {place} yet"
+    raise LablineError(f"LL-{what}-UNKNOWN", f"no {what.lower()} {name!r} in {place}", remedy)
+
+
+def _once(name: str, names: Iterable[str], path: Path) -> None:
+    """Refuse a name declared by two files."""
+    if name in names:
+        raise LablineError(
+            "LL-FILE-TWICE",
+            f"{path.parent.name}/{path.name} declares {name!r}, as another file there does",
+            "give each its own name",
+        )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LablineError(
+            "LL-FILE-SYNTAX", f"{path.name}: {error}", "make it a readable UTF-8 text"
+        ) from error

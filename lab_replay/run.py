@@ -1,0 +1,114 @@
+"""Running an experiment: replay, measure, report, and register what could be promoted."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.core.labels import EXPIRED, LABEL_OUTCOMES
+from engine.core.line import Line
+from engine.models.control import ModelRef
+from engine.models.environment import environment
+from engine.models.registry import Registry
+from engine.models.signing import Signer
+from lab_replay.experiment import Experiment
+from lab_replay.metrics import curves, evaluate
+from lab_replay.prediction_log import NO_LABEL
+from lab_replay.recording import Recording
+from lab_replay.replay import Replayed, Trial, replay
+from lab_replay.report import write_report
+from lab_replay.result import Candidate, Counts, ExperimentResult
+from schemas.avro import Schema
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What running an experiment left behind."""
+
+    result: ExperimentResult
+    report: Path
+    models: dict[str, ModelRef]
+
+
+def run_experiment(
+    experiment: Experiment,
+    line: Line,
+    schemas: tuple[Schema, Schema],
+    recording: Recording,
+    out: Path,
+    progress: Callable[[int], None] | None = None,
+) -> ExperimentResult:
+    """Replay a recording over an experiment's recipes and the line's baselines.
+
+    Writes ``result.json``, ``report.html`` and ``predictions.npz`` into the folder `out`.
+
+    Parameters
+    ----------
+    schemas
+        Of events and labels.
+    """
+    trial = Trial(recording, line, *schemas, {**experiment.recipes, **line.baselines})
+    replayed = replay(trial, progress)
+    result = _result(experiment, line, recording.digest, replayed)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "result.json").write_text(result.to_json(), encoding="utf-8")
+    replayed.log.save(out / "predictions.npz")
+    write_report(out / "report.html", result)
+    return result
+
+
+def register(result: ExperimentResult, registry: Registry, signer: Signer) -> dict[str, ModelRef]:
+    """Register every candidate as a cold, signed model version; return them by recipe name."""
+    return {
+        candidate.name: registry.register(
+            f"{result.line}-{candidate.name}",
+            candidate.recipe,
+            {
+                "experiment": result.name,
+                "recording": result.recording,
+                "environment": result.environment,
+                "metrics": json.loads(json.dumps(candidate.metrics)),
+            },
+            signer,
+        )
+        for candidate in result.candidates
+        if candidate.kind == "candidate"
+    }
+
+
+def _result(
+    experiment: Experiment, line: Line, digest: str, replayed: Replayed
+) -> ExperimentResult:
+    log, counts = replayed.log, replayed.counts
+    threshold = line.decision.threshold
+    scored = evaluate(log, experiment.metrics, threshold=threshold)
+    windows = curves(log)
+    recipes = {**experiment.recipes, **line.baselines}
+    return ExperimentResult(
+        name=experiment.name,
+        line=line.name,
+        question=line.question,
+        recording=digest,
+        environment=environment(),
+        metrics=experiment.metrics,
+        threshold=threshold,
+        candidates=tuple(
+            Candidate(
+                name=name,
+                recipe=recipe,
+                kind="candidate" if name in experiment.recipes else "baseline",
+                metrics=scored[name].metrics,
+                events=scored[name].events,
+                windows=windows[name],
+            )
+            for name, recipe in recipes.items()
+        ),
+        counts=Counts(
+            events=len(log) + counts.get("dead_letters", 0),
+            labelled=int((log.label != NO_LABEL).sum()),
+            dead_letters={"events": counts.get("dead_letters", 0)},
+            label_outcomes={
+                name: counts[name] for name in (*LABEL_OUTCOMES, EXPIRED) if name in counts
+            },
+        ),
+    )

@@ -1,0 +1,1 @@
+"""labline: event-driven streaming analytics on Apache Kafka."""

@@ -1,0 +1,239 @@
+"""Avro values: a schema that encodes what is right and decodes any bytes without ever raising.
+
+Framing is Avro's single-object encoding: ``C3 01``, the schema's fingerprint, the body.
+"""
+
+import copy
+import json
+import struct
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.schema import (
+    SchemaParseException,
+    UnknownType,
+    fingerprint,
+    to_parsing_canonical_form,
+)
+from fastavro.validation import validate
+
+from engine.errors import LablineError
+from schemas.constraints import record_check
+from schemas.shape import expand, refused
+
+SINGLE_OBJECT_MARKER = b"\xc3\x01"
+HEAD_BYTES = 10  # marker and fingerprint
+PAYLOAD_MAX_BYTES = 262_144
+
+#: All that fastavro's reader raises for bytes that are not what the schema says, beside EOFError;
+#: UnicodeDecodeError is a ValueError, IndexError a LookupError.
+_UNREADABLE = (
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    MemoryError,
+    RecursionError,
+    struct.error,
+)
+
+
+class Rejection(NamedTuple):
+    """Why a record is not taken: bad data is a value, not an exception.
+
+    Attributes
+    ----------
+    stage
+        Where: ``decode``, ``constraints``, ``time``, ``features`` …
+    reason
+        A short word in kebab case, to count by.
+    message
+        One sentence that names fields and never quotes values.
+    """
+
+    stage: str
+    reason: str
+    message: str
+
+
+class SchemaViolation(ValueError):  # noqa: N818  # it is about the datum, not an error of ours
+    """A datum that its own publisher's schema does not allow."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(f"{rejection.reason}: {rejection.message}")
+        self.rejection = rejection
+
+
+EMPTY = Rejection("decode", "empty-value", "the record has no value")
+TOO_LARGE = Rejection("decode", "too-large", f"the value has more than {PAYLOAD_MAX_BYTES} bytes")
+UNKNOWN_FRAMING = Rejection("decode", "unknown-framing", "the value is not framed as Avro")
+OTHER_SCHEMA = Rejection("decode", "other-schema", "the value was written with another schema")
+TRUNCATED = Rejection("decode", "truncated", "the bytes end before the record does")
+UNREADABLE = Rejection("decode", "unreadable", "the bytes are not a record of the schema")
+TRAILING = Rejection("decode", "trailing-bytes", "bytes are left after the record")
+MISTYPED = Rejection("decode", "mistyped", "a field is missing, unknown or of another type")
+
+
+class Schema:
+    """A record schema with its constraints, ready to encode and decode.
+
+    Logical types are documentation here: times stay whole milliseconds.
+
+    Examples
+    --------
+    >>> schema = Schema.parse({"type": "record", "name": "Flight", "fields": [
+    ...     {"name": "id", "type": "string", "max_length": 9},
+    ...     {"name": "at", "type": "long", "event_time": True},
+    ...     {"name": "delay", "type": ["null", "double"], "minimum": -90}]})
+    >>> value = schema.encode({"id": "UA1545", "at": 1357034400000, "delay": 2.0})
+    >>> schema.decode(value)
+    {'id': 'UA1545', 'at': 1357034400000, 'delay': 2.0}
+    >>> schema.decode(value[:-1]).reason
+    'truncated'
+    >>> schema.event_time, schema.fingerprint.hex()
+    ('at', '1283c35d902c696c')
+    """
+
+    __slots__ = (
+        "_check",
+        "_head",
+        "_parsed",
+        "decode",
+        "document",
+        "event_time",
+        "field_names",
+        "fingerprint",
+        "name",
+    )
+
+    #: Return the record in framed bytes, or why there is none. Never raises, whatever the bytes.
+    #:
+    #: What no decoder of one pass sees: an enum's or a union's index of -1 reads as the last
+    #: one, a boolean of 2 as true, numbers in more bytes than needed as themselves. Such bytes
+    #: give a valid record, the same in lab and factory.
+    decode: Callable[[bytes | None], dict[str, Any] | Rejection]
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        expanded = expand(document)
+        self.document: dict[str, Any] = copy.deepcopy(dict(document))
+        try:
+            self._parsed: Any = parse_schema(_bare(copy.deepcopy(self.document)))
+            canonical = to_parsing_canonical_form(copy.deepcopy(self.document))
+        except (SchemaParseException, UnknownType, KeyError, TypeError, ValueError) as error:
+            raise refused(f"not an Avro schema: {error}", "see avro.apache.org/docs") from error
+        self.name: str = expanded["name"]
+        self.fingerprint: bytes = bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
+        self.field_names: tuple[str, ...] = tuple(field["name"] for field in expanded["fields"])
+        self.event_time: str | None = _event_time(expanded)
+        self._head = SINGLE_OBJECT_MARKER + self.fingerprint
+        self._check = record_check(expanded)
+        self.decode = _decoder(self)
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> "Schema":
+        """Return the schema that a document describes, or refuse it (`LablineError`)."""
+        return cls(document)
+
+    @classmethod
+    def load(cls, path: Path) -> "Schema":
+        """Read an ``.avsc`` file."""
+        try:
+            document = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise LablineError(
+                "LL-SCHEMA-FILE", f"{path.name} is not readable as JSON", str(error)
+            ) from error
+        try:
+            return cls.parse(document)
+        except LablineError as error:
+            raise LablineError(error.code, f"{path.name}: {error.message}", error.remedy) from error
+
+    def encode(self, datum: Mapping[str, object]) -> bytes:
+        """Return a record as framed bytes.
+
+        Raises
+        ------
+        SchemaViolation
+            When a field is missing, unknown, of another type, or breaks a constraint.
+        """
+        if not _fits(datum, self._parsed):
+            raise SchemaViolation(MISTYPED)
+        if broken := self._check(datum):
+            raise SchemaViolation(Rejection("constraints", *broken))
+        out = BytesIO()
+        out.write(self._head)
+        try:
+            schemaless_writer(out, self._parsed, datum, strict=True, disable_tuple_notation=True)
+        except (ValueError, TypeError, ArithmeticError, LookupError, struct.error) as error:
+            raise SchemaViolation(MISTYPED) from error  # such as half of a surrogate pair
+        if out.tell() > PAYLOAD_MAX_BYTES:
+            raise SchemaViolation(TOO_LARGE)
+        return out.getvalue()
+
+
+def _decoder(schema: Schema) -> Callable[[bytes | None], dict[str, Any] | Rejection]:
+    """Return the hot path as a closure: names are looked up once, not 30,000 times a second."""
+    head, parsed, check = schema._head, schema._parsed, schema._check
+
+    def decode(value: bytes | None) -> dict[str, Any] | Rejection:
+        if not value:
+            return EMPTY
+        size = len(value)
+        if size > PAYLOAD_MAX_BYTES:
+            return TOO_LARGE
+        if not value.startswith(head):
+            return _not_ours(value)
+        source = BytesIO(value)
+        source.seek(HEAD_BYTES)
+        try:
+            datum: Any = schemaless_reader(source, parsed, None)
+        except EOFError:
+            return TRUNCATED
+        except _UNREADABLE:
+            # a number cut short is an IndexError too, with nothing left to read
+            return TRUNCATED if source.tell() == size else UNREADABLE
+        if source.tell() != size:
+            return TRAILING
+        broken = check(datum)
+        if broken is None:
+            return datum  # type: ignore[no-any-return]
+        return Rejection("constraints", *broken)
+
+    return decode
+
+
+def _not_ours(value: bytes) -> Rejection:
+    if not value.startswith(SINGLE_OBJECT_MARKER):
+        return UNKNOWN_FRAMING
+    return OTHER_SCHEMA if len(value) >= HEAD_BYTES else TRUNCATED
+
+
+def _event_time(record: Mapping[str, Any]) -> str | None:
+    """Return the name of the field that says when the event happened."""
+    marked = [field for field in record["fields"] if field.get("event_time")]
+    if len(marked) > 1 or any(field["type"] != "long" for field in marked):
+        raise refused(
+            f"{record['name']}: event_time marks one field of type long",
+            "milliseconds since 1970, UTC, never null",
+        )
+    return marked[0]["name"] if marked else None
+
+
+def _fits(datum: object, parsed: Any) -> bool:  # as fastavro keeps it
+    """Tell whether a datum has exactly the schema's fields and types."""
+    fits: bool = validate(  # type: ignore[call-arg]  # missing in fastavro's types only
+        datum, parsed, raise_errors=False, strict=True, disable_tuple_notation=True
+    )
+    return fits
+
+
+def _bare(avro: Any) -> Any:  # a JSON document
+    """Return a schema without logical types: values stay as Avro's own types."""
+    if isinstance(avro, dict):
+        return {k: _bare(v) for k, v in avro.items() if k != "logicalType"}
+    return [_bare(item) for item in avro] if isinstance(avro, list) else avro

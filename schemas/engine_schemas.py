@@ -1,0 +1,23 @@
+"""The engine's own schemas: scores, shadow scores, journal, vitals."""
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from engine.errors import LablineError
+from schemas.avro import Schema
+
+
+@cache
+def engine_schema(name: str) -> Schema:
+    """Return a schema that ships with labline.
+
+    Examples
+    --------
+    >>> engine_schema("labline.Score").field_names[:3]
+    ('id', 'event_time_ms', 'answer')
+    """
+    path = files("schemas") / "avsc" / f"{name}.avsc"
+    if not path.is_file():
+        raise LablineError("LL-SCHEMA-UNKNOWN", f"labline has no schema {name}", "check the name")
+    return Schema.parse(json.loads(path.read_text("utf-8")))

@@ -1,0 +1,146 @@
+import base64
+import hashlib
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from engine.errors import LablineError
+from lab_replay.report import json_in_html, render, write_report
+from lab_replay.result import Candidate, Counts, ExperimentResult, Window, headline
+from lab_replay.table import result_table
+
+EVIL = "</script><img src=x onerror=alert(1)>\"'&"
+
+
+def candidate(name: str, kind: str, loss: float | None, auc: float | None) -> Candidate:
+    windows = tuple(
+        Window(middle_ms=1_357_000_000_000 + n * 86_400_000, events=9, roc_auc=auc, log_loss=loss)
+        for n in range(3)
+    )
+    return Candidate(
+        name=name,
+        recipe=f"Recipe('{name}')",
+        kind=kind,
+        metrics={"log_loss": loss, "roc_auc": auc},
+        events=1_234,
+        windows=windows,
+    )
+
+
+def result(*candidates: Candidate, question: str = "Which are late?") -> ExperimentResult:
+    return ExperimentResult(
+        name="year",
+        line="flights-delay",
+        question=question,
+        recording="ab" * 32,
+        environment={"river": "0.26.1"},
+        metrics=("log_loss", "roc_auc"),
+        candidates=candidates,
+        counts=Counts(events=2_000, labelled=1_234, dead_letters={"decode: truncated": 7}),
+    )
+
+
+TREE = candidate("tree", "candidate", 0.4, 0.8)
+LINEAR = candidate("linear", "candidate", 0.25, 0.9)
+RATE = candidate("rate", "baseline", 0.5, 0.5)
+
+
+class Elements(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.scripts += [""] * (tag == "script")
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script":
+            self.scripts[-1] += data
+
+
+def test_the_headline_answers_in_figures() -> None:
+    assert headline(result(TREE, LINEAR, RATE)) == (
+        "Over 1,234 labelled events, linear answers best, ahead of the best baseline, rate: "
+        "log loss 0.2500 against 0.5000 (50.0% lower) and ROC AUC 0.9000 against 0.5000."
+    )
+    beaten = headline(result(TREE, candidate("rate", "baseline", 0.2, None)))
+    assert "no candidate beats the best baseline, rate; the nearest is tree" in beaten
+    assert "(100.0% higher)" in beaten
+    assert "ROC AUC 0.8000 against –" in beaten
+    assert "tree answers best: log loss 0.4000" in headline(result(TREE))
+    # a tie is no win
+    assert "no candidate beats" in headline(result(TREE, candidate("r", "baseline", 0.4, 0.8)))
+    assert "too few labels" in headline(result(candidate("a", "candidate", None, None), RATE))
+
+
+def test_json_round_trip() -> None:
+    one = result(TREE, LINEAR, RATE)
+    assert ExperimentResult.from_json(one.to_json()) == one
+    assert ExperimentResult.from_json(one.to_json()).to_json() == one.to_json()
+    for bad in ("", "{}", one.to_json().replace('"format": 1', '"format": 2')):
+        with pytest.raises(LablineError, match="LL-RESULT-INVALID: x"):
+            ExperimentResult.from_json(bad, "x")
+    with pytest.raises(ValueError, match="finite"):
+        candidate("a", "candidate", float("nan"), None)
+
+
+def test_the_page_is_the_same_each_time_and_loads_nothing(tmp_path: Path) -> None:
+    one = result(TREE, LINEAR, RATE)
+    write_report(tmp_path / "pages" / "year.html", one)
+    page = (tmp_path / "pages" / "year.html").read_text()
+    assert page == render(one)
+    for tag, attributes in Elements(page).tags:
+        assert tag not in {"link", "img", "iframe", "object", "base", "form"}
+        assert not {"src", "href", "style", "srcset"} & attributes.keys()
+        assert not any(name.startswith("on") for name in attributes)
+    assert "linear answers best" in page
+    assert page.index("linear answers best") < page.index("<table>")
+
+
+def test_scripts_and_styles_are_those_of_the_policy() -> None:
+    page = render(result(TREE, RATE))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+    assert "unsafe" not in policy[1]
+    blocks = re.findall(r"<(?:script|style)>(.*?)</(?:script|style)>", page, re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        digest = base64.b64encode(hashlib.sha256(block.encode()).digest()).decode()
+        assert f"sha256-{digest}".replace("+", "&#43;") in policy[1].replace("+", "&#43;")
+
+
+def test_whatever_people_write_stays_text() -> None:
+    hostile = candidate(EVIL, "candidate", 0.1, 0.9)
+    page = render(result(hostile, RATE, question=EVIL))
+    elements = Elements(page)
+    assert "img" not in [tag for tag, _ in elements.tags]
+    assert len(elements.scripts) == 3
+    data = json.loads(elements.scripts[0])
+    assert data["series"][0]["name"] == EVIL
+    assert data["series"][0]["log_loss"] == [0.1, 0.1, 0.1]
+    assert "<" not in json_in_html({"a": ["<!--", "<script"]})
+
+
+def test_without_windows_there_is_no_script() -> None:
+    bare = Candidate(name="a", recipe="", kind="candidate", metrics={"log_loss": None})
+    assert "<script" not in render(result(bare))
+    with pytest.raises(ValueError, match="different times"):
+        render(result(TREE, TREE.model_copy(update={"windows": TREE.windows[1:]})))
+
+
+def test_the_table_of_the_terminal() -> None:
+    console = Console(width=100, record=True, file=io.StringIO(), color_system=None)
+    console.print(result_table(result(TREE, RATE, candidate("[red]x", "candidate", None, None))))
+    text = console.export_text()
+    assert "0.4000" in text
+    assert "[red]x" in text
+    assert "µs" not in text
+    assert text.index("tree") < text.index("rate") < text.index("[red]x")
