@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.labels import EXPIRED, LABEL_OUTCOMES
@@ -19,15 +18,6 @@ from lab_replay.replay import Replayed, Trial, replay
 from lab_replay.report import write_report
 from lab_replay.result import Candidate, Counts, ExperimentResult
 from schemas.avro import Schema
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What running an experiment left behind."""
-
-    result: ExperimentResult
-    report: Path
-    models: dict[str, ModelRef]
 
 
 def run_experiment(
@@ -47,7 +37,7 @@ def run_experiment(
     schemas
         Of events and labels.
     """
-    trial = Trial(recording, line, *schemas, {**experiment.recipes, **line.baselines})
+    trial = Trial(recording, line, *schemas, _models(experiment, line))
     replayed = replay(trial, progress)
     result = _result(experiment, line, recording.digest, replayed)
     out.mkdir(parents=True, exist_ok=True)
@@ -76,21 +66,26 @@ def register(result: ExperimentResult, registry: Registry, signer: Signer) -> di
     }
 
 
+def _models(experiment: Experiment, line: Line) -> dict[str, str]:
+    """Return recipes by name: the candidates, then the baselines."""
+    baselines = line.baselines if experiment.baselines is None else experiment.baselines
+    return {**experiment.recipes, **baselines}
+
+
 def _result(
     experiment: Experiment, line: Line, digest: str, replayed: Replayed
 ) -> ExperimentResult:
     log, counts = replayed.log, replayed.counts
     threshold = line.decision.threshold
     scored = evaluate(log, experiment.metrics, threshold=threshold)
-    windows = curves(log)
-    recipes = {**experiment.recipes, **line.baselines}
+    windows = curves(log, count=experiment.windows)
     return ExperimentResult(
         name=experiment.name,
         line=line.name,
         question=line.question,
         recording=digest,
         environment=environment(),
-        metrics=experiment.metrics,
+        metrics=tuple(experiment.metrics),
         threshold=threshold,
         candidates=tuple(
             Candidate(
@@ -101,7 +96,7 @@ def _result(
                 events=scored[name].events,
                 windows=windows[name],
             )
-            for name, recipe in recipes.items()
+            for name, recipe in _models(experiment, line).items()
         ),
         counts=Counts(
             events=len(log) + counts.get("dead_letters", 0),

@@ -153,6 +153,9 @@ class Schema:
         except LablineError as error:
             raise LablineError(error.code, f"{path.name}: {error.message}", error.remedy) from error
 
+    def __reduce__(self) -> tuple[type["Schema"], tuple[dict[str, Any]]]:
+        return Schema, (self.document,)  # to another process goes the document, not its closures
+
     def encode(self, datum: Mapping[str, object]) -> bytes:
         """Return a record as framed bytes.
 

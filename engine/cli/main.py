@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli import broker, dlq, factory, init, lab, lag, models, read, topics
+from engine.cli import broker, demo, dlq, factory, init, lab, lag, models, publish, read, topics
 from engine.errors import LablineError
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.command()(broker.down)
 app.command()(broker.status)
 app.command()(init.init)
 app.add_typer(topics.topics, name="topics")
+app.command("publish")(publish.publish)
 app.command("read")(read.read)
 app.command("record")(lab.record)
 app.add_typer(lab.lab, name="lab")
@@ -51,6 +52,7 @@ letters = typer.Typer(help="The dead-letter inbox of a line.")
 letters.command("list")(dlq.list_letters)
 letters.command("show")(dlq.show_letter)
 app.add_typer(letters, name="dlq")
+app.command("demo")(demo.demo)
 
 
 def main() -> None:

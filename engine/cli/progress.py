@@ -1,5 +1,6 @@
-"""Progress bars: on stderr, with an estimate of what is left; silent where nobody looks."""
+"""Progress bars: on stderr, with an estimate of what is left; one line where nobody looks."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,22 @@ from rich.progress import (
 
 @contextmanager
 def counting(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block runs; the function given to it takes steps forward."""
+    """Show a bar while the block runs; the function given to it takes steps forward.
+
+    Where nobody looks, one line says what was done and how long it took.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        started_s, done = time.monotonic(), 0
+
+        def count(steps: int) -> None:
+            nonlocal done
+            done += steps
+
+        yield count
+        counted = f"{done:,} in " if done else ""
+        console.print(f"{what}: {counted}{time.monotonic() - started_s:.1f} s", highlight=False)
+        return
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -26,7 +42,6 @@ def counting(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task(what, total=total)
         yield lambda steps: progress.advance(task, steps)

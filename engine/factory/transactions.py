@@ -13,6 +13,7 @@ from engine.core.record import ANSWER, DEAD_LETTER, SHADOW
 from engine.core.task import Run
 from schemas.engine_schemas import engine_schema
 from topics.naming import LineTopics
+from topics.plan import DLQ_MESSAGE_MAX_BYTES
 
 TIMEOUT_S = 30.0
 TRANSACTION_TIMEOUT_MS = 60_000
@@ -54,6 +55,7 @@ class Transactions:
             transactional_id=transactional_id,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             message_timeout_ms=TRANSACTION_TIMEOUT_MS // 2,
+            message_max_bytes=DLQ_MESSAGE_MAX_BYTES,  # a dead letter is larger than its event
         )
         self._topics = topics
         self._by_kind = {

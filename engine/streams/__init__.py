@@ -1,1 +1,1 @@
-"""streams."""
+"""Faust for users: topics of the catalogue in agents of their own."""

@@ -1,0 +1,74 @@
+"""What the example's Faust agents made of the live days.
+
+Their group's lag is no evidence that they are done: Faust's committed offsets were seen to stall
+at transaction markers. So the records that they must have written are counted.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.broker.reader import partition_offsets, read_range
+from engine.demo.processes import check_alive
+from engine.errors import LablineError
+from schemas.engine_schemas import engine_schema
+
+LATE, BURSTS = "flights-bursts.late", "flights.bursts"  # topics of examples/flights/agents.py
+PATIENCE_S = 60.0
+POLL_S = 0.2
+
+
+def await_agents(
+    broker: str,
+    scores: str,
+    since: Mapping[int, int],
+    process: "subprocess.Popen[bytes]",
+    log: Path,
+) -> None:
+    """Wait until the agents sent on every answer since these offsets that says late.
+
+    Raises
+    ------
+    LablineError
+        ``LL-DEMO-SILENCE`` when they do not within a minute.
+    """
+    wanted = _expected_late(broker, scores, since)
+    deadline_s = time.monotonic() + PATIENCE_S
+    while (sent := _records(broker, LATE)) < wanted:
+        check_alive(process, log)
+        if time.monotonic() > deadline_s:
+            raise LablineError(
+                "LL-DEMO-SILENCE",
+                f"the agents sent on {sent} of {wanted} predicted delays within {PATIENCE_S:.0f} s",
+                f"read {log}",
+            )
+        time.sleep(POLL_S)
+
+
+def found_bursts(broker: str) -> list[dict[str, Any]]:
+    """Return the airports and hours that the agents told of."""
+    return [
+        json.loads(record[3] or b"null")
+        for partition, offsets in partition_offsets(broker, [BURSTS])[BURSTS].items()
+        for batch in read_range(broker, BURSTS, partition, offsets.start, offsets.stable)
+        for record in batch
+    ]
+
+
+def _expected_late(broker: str, scores: str, since: Mapping[int, int]) -> int:
+    decode = engine_schema("labline.Score").decode
+    ends = partition_offsets(broker, [scores])[scores]
+    found: list[Any] = [
+        decode(record[3])
+        for partition, start in since.items()
+        for batch in read_range(broker, scores, partition, start, ends[partition].stable)
+        for record in batch
+    ]
+    return sum(score["answer"] for score in found)
+
+
+def _records(broker: str, topic: str) -> int:
+    return sum(o.stable - o.start for o in partition_offsets(broker, [topic])[topic].values())

@@ -1,0 +1,174 @@
+"""What happened, counted from the topics by a ``read_committed`` reader: not anybody's word."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.broker.reader import partition_offsets, read_range
+from engine.core.line import Line
+from engine.core.record import Record
+from lab_replay.metrics import Scored, evaluate
+from lab_replay.prediction_log import NO_LABEL, PredictionLog
+from schemas.avro import Schema
+from schemas.engine_schemas import engine_schema
+from topics.naming import LineTopics, line_topics
+
+CHAMPION = "champion"
+METRICS = ("log_loss", "roc_auc")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A line's outcome.
+
+    Attributes
+    ----------
+    answered_twice, unanswered
+        Event offsets with more than one answer or dead letter, and with none.
+    dead_letters
+        Of events, by ``stage/reason``.
+    label_outcomes
+        From the vitals: every label has one; ``expired`` counts events that got no label.
+    scores
+        Metrics of champion and baselines over all labelled answers, and over the late ones.
+    catch_up_events_per_s
+        By the append times of the answers to history.
+    """
+
+    events: int
+    labels: int
+    answers: int
+    dead_letters: dict[str, int]
+    dead_labels: int
+    answered_twice: int
+    unanswered: int
+    label_outcomes: dict[str, int]
+    whole: dict[str, Scored]
+    late: dict[str, Scored]
+    catch_up_events_per_s: float
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON-able data."""
+        return asdict(self)
+
+
+def gather(
+    broker: str, line: Line, label_schema: Schema, *, late_from_ms: int, live_from_ms: int
+) -> Facts:
+    """Read a line's topics back.
+
+    Parameters
+    ----------
+    late_from_ms
+        Event time from which on answers count for the metrics called late.
+    live_from_ms
+        Event time at which history ends.
+    """
+    topics = line_topics(line.name)
+    assert line.labels is not None
+    events = {(line.events, p, r[0]) for p, r in _records(broker, line.events)}
+    truth = _truth(broker, line, label_schema)
+    answered: Counter[tuple[str, int, int]] = Counter()
+    log, appended = _answers(broker, topics, truth, answered, live_from_ms)
+    letters, dead_labels = _letters(broker, topics, line, answered)
+    handled = {place for place in answered if place[0] == line.events}
+    return Facts(
+        events=len(events),
+        labels=sum(1 for _ in _records(broker, line.labels)),
+        answers=len(log),
+        dead_letters=dict(letters),
+        dead_labels=dead_labels,
+        answered_twice=sum(count > 1 for count in answered.values()),
+        unanswered=len(events - handled),
+        label_outcomes=_outcomes(broker, topics),
+        whole=evaluate(log, METRICS),
+        late=evaluate(log.between(late_from_ms, 1 << 62), METRICS),
+        catch_up_events_per_s=_rate(appended),
+    )
+
+
+def _records(broker: str, topic: str) -> Iterator[tuple[int, Record]]:
+    for partition, offsets in partition_offsets(broker, [topic])[topic].items():
+        for batch in read_range(broker, topic, partition, offsets.start, offsets.stable):
+            for record in batch:
+                yield partition, record
+
+
+def _truth(broker: str, line: Line, schema: Schema) -> dict[str, bool]:
+    truth: dict[str, bool] = {}
+    for _, record in _records(broker, line.labels or ""):
+        label = schema.decode(record[3])
+        if isinstance(label, dict):
+            truth.setdefault(label[line.refers_to or ""], label[line.label or ""])
+    return truth
+
+
+def _answers(
+    broker: str,
+    topics: LineTopics,
+    truth: dict[str, bool],
+    answered: Counter[tuple[str, int, int]],
+    live_from_ms: int,
+) -> tuple[PredictionLog, list[int]]:
+    """Return champion's and baselines' probabilities by event, and append times of history."""
+    ids: list[str] = []
+    times: list[int] = []
+    columns: dict[str, list[float]] = {CHAMPION: []}
+    appended: list[int] = []
+    decode = engine_schema("labline.Score").decode
+    for _, record in _records(broker, topics.scores):
+        score: Any = decode(record[3])
+        answered[score["topic"], score["partition"], score["offset"]] += 1
+        ids.append(score["id"])
+        times.append(score["event_time_ms"])
+        columns[CHAMPION].append(score["probability"])
+        if score["event_time_ms"] < live_from_ms:
+            appended.append(record[1])
+    decode = engine_schema("labline.Shadow").decode
+    for _, record in _records(broker, topics.shadow):  # in the order of the answers
+        shadow: Any = decode(record[3])
+        for slot in shadow["scores"]:
+            probability = slot["probability"]
+            column = columns.setdefault(slot["model"], [])
+            column.append(float("nan") if probability is None else probability)
+    label = np.array([truth.get(identity, NO_LABEL) for identity in ids], dtype=np.int8)
+    arrays = {name: np.array(column) for name, column in columns.items()}
+    return PredictionLog(ids, np.array(times), label, arrays), appended
+
+
+def _letters(
+    broker: str, topics: LineTopics, line: Line, answered: Counter[tuple[str, int, int]]
+) -> tuple[Counter[str], int]:
+    """Count dead letters by reason, those of events apart from those of labels."""
+    letters: Counter[str] = Counter()
+    dead_labels = 0
+    for _, record in _records(broker, topics.dlq):
+        told = {
+            name.removeprefix("labline.error."): (value or b"").decode()
+            for name, value in record[4] or ()
+        }
+        answered[told["topic"], int(told["partition"]), int(told["offset"])] += 1
+        if told["topic"] == line.labels:
+            dead_labels += 1
+        else:
+            letters[f"{told['stage']}/{told['reason']}"] += 1
+    return letters, dead_labels
+
+
+def _outcomes(broker: str, topics: LineTopics) -> dict[str, int]:
+    outcomes: Counter[str] = Counter()
+    decode = engine_schema("labline.Vitals").decode
+    for _, record in _records(broker, topics.vitals):
+        vitals: Any = decode(record[3])
+        outcomes.update(vitals["outcomes"])
+    return dict(outcomes)
+
+
+def _rate(appended: list[int]) -> float:
+    """Return events a second between the first and the last append time (ms)."""
+    if not appended or max(appended) == min(appended):
+        return float("nan")
+    return len(appended) * 1000 / (max(appended) - min(appended))

@@ -1,0 +1,313 @@
+"""A factory to be tested: a workspace, filled topics, scorers that can be killed, what they wrote.
+
+Nothing here knows what the right answer is: see `tests.broker.oracle`.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer
+
+from engine.broker.clients import admin_client, producer_config
+from engine.broker.reader import partition_offsets, read_range
+from engine.core.record import Record
+from engine.models.control import Control, Revision
+from engine.models.registry import Registry
+from engine.models.signing import Signer, generate, load_public_keys
+from engine.promotion.promote import promote, read_control
+from engine.workspace.catalogue import catalogue
+from engine.workspace.example import make_workspace
+from engine.workspace.workspace import Workspace
+from schemas.avro import Rejection
+from schemas.engine_schemas import engine_schema
+from tests.broker.history import EVENT, Sent, history
+from topics.apply import apply, existing_topics
+from topics.naming import LineTopics, line_topics
+from topics.plan import plan
+
+T = TypeVar("T")
+NUMBERS = (
+    "'dep_delay', 'distance', 'temp', 'humid', 'wind_speed', 'precip', 'pressure', 'visib',"
+    " 'hour', 'weekday'"
+)
+RECIPE = (
+    "(Select('carrier', 'origin', 'dest') | OneHotEncoder())"
+    f" + (Select({NUMBERS}) | StandardScaler()) | LogisticRegression(optimizer=SGD({{rate!r}}))"
+)
+RATE = 0.01
+TIMEOUT_S = 120.0  # of anything here; a noisy machine needs far less
+POLL_S = 0.02
+
+
+class Source(NamedTuple):
+    """An input record's place."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+def until(what: str, found: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
+    """Ask again until the answer is true, and return it."""
+    deadline = time.monotonic() + timeout_s
+    while not (answer := found()):
+        assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
+        time.sleep(POLL_S)
+    return answer
+
+
+class Process:
+    """A process of the factory, with its log."""
+
+    def __init__(self, arguments: Iterable[str], log: Path, more: Mapping[str, str]) -> None:
+        self.log = log
+        with log.open("ab") as sink:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
+                env={**os.environ, **more}, start_new_session=True,
+            )  # fmt: skip
+        self.pid = self._popen.pid
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._popen.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._popen.kill()
+        self._popen.wait(TIMEOUT_S)
+
+    def stop(self) -> int:
+        """Tell it to end; return its exit code."""
+        self._popen.terminate()
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        return self._popen.wait(TIMEOUT_S)
+
+    def is_running(self) -> bool:
+        """Tell whether it has not ended."""
+        return self._popen.poll() is None
+
+    def said(self) -> str:
+        """Return what it has logged so far."""
+        return self.log.read_text(errors="replace")
+
+
+class Factory:
+    """A workspace made of the flights example with every name under a prefix.
+
+    Parameters
+    ----------
+    root
+        An empty folder.
+    """
+
+    def __init__(self, bootstrap: str, name: str, root: Path) -> None:
+        self.bootstrap = bootstrap
+        self.admin = admin_client(bootstrap)  # held: a client that goes takes its answers along
+        self.line = name
+        self.events, self.labels = f"{name}.departed", f"{name}.arrived"
+        self._root = root / "workspace"
+        self._processes: list[Process] = []
+        make_workspace(self._root, "flights")
+        for topic, ours in (("departed", self.events), ("arrived", self.labels)):
+            path = self._root / "topics" / f"flights.{topic}.toml"
+            _replace(path, f'name = "flights.{topic}"', f'name = "{ours}"')
+        path = self._root / "lines" / "flights-delay.toml"
+        _replace(path, 'events = "flights.departed"', f'events = "{self.events}"')
+        _replace(path, 'labels = "flights.arrived"', f'labels = "{self.labels}"')
+        _replace(path, 'name = "flights-delay"', f'name = "{name}"')
+        self._line_file = path
+        self.workspace = Workspace(self._root)
+        generate(self.workspace.private_key, self.workspace.keys_dir / "operator.pub")
+        self.apply_topics()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            if process.is_running():
+                process.kill()
+
+    def add_line(self, name: str) -> str:
+        """Declare another line on the same events and labels; return its name."""
+        text = self._line_file.read_text()
+        assert text.count(f'name = "{self.line}"') == 1
+        path = self._line_file.with_name(f"{name}.toml")
+        path.write_text(text.replace(f'name = "{self.line}"', f'name = "{name}"'))
+        self.apply_topics()
+        return name
+
+    def apply_topics(self) -> None:
+        """Create what is declared and not there."""
+        declared = catalogue(self.workspace)
+        existing = existing_topics(self.admin, [topic.name for topic in declared])
+        apply(self.admin, plan(declared, existing))
+
+    def publish(self, sent: Iterable[Sent], transaction: str | None = None) -> None:
+        """Publish records as they are; in a transaction that is left open when one is named."""
+        producer = Producer(producer_config(self.bootstrap, linger_ms=20))
+        del transaction
+        for kind, key, value, headers in sent:
+            topic = self.events if kind == EVENT else self.labels
+            while True:
+                try:
+                    producer.produce(topic, value, key, headers=headers)
+                except BufferError:
+                    producer.poll(0.1)
+                else:
+                    break
+        assert producer.flush(TIMEOUT_S) == 0
+
+    def publish_days(self, first: date, last: date) -> list[Sent]:
+        """Publish some days of flights with the mess that the world adds; return what was sent."""
+        sent = history(first, last)
+        self.publish(sent)
+        return sent
+
+    def register(self, recipe: str, model: str = "delay") -> str:
+        """Register a recipe; return its ``name@N``."""
+        keys = load_public_keys(self.workspace.keys_dir)
+        registry = Registry(self.workspace.models_dir, keys)
+        return registry.register(model, recipe, {}, self.signer()).label
+
+    def promote(self, *lines: str, rate: float = RATE) -> Revision:
+        """Put the common recipe with this learning rate in charge; return the last revision."""
+        label = self.register(RECIPE.format(rate=rate))
+        for line in lines or (self.line,):
+            revision = promote(self.workspace, self.bootstrap, label, line)
+        return revision
+
+    def signer(self) -> Signer:
+        """Return the workspace's private key."""
+        return Signer.load(self.workspace.private_key)
+
+    def control(self) -> Control:
+        """Return the control topic folded with the workspace's keys."""
+        return read_control(self.bootstrap, load_public_keys(self.workspace.keys_dir))
+
+    def scorer(
+        self,
+        line: str | None = None,
+        *,
+        instance: str = "0",
+        batch_max: int | None = None,
+        **environment: str,
+    ) -> Process:
+        """Start a scorer process, as the supervisor would."""
+        line = line or self.line
+        arguments = ["engine.factory.process", "--bootstrap", self.bootstrap]
+        arguments += ["--line", line, "--instance", instance]
+        arguments += ["--keys", str(self.workspace.keys_dir)]
+        if batch_max is not None:
+            arguments += ["--batch-max", str(batch_max)]
+        return self._start(arguments, f"{line}-{instance}.log", environment)
+
+    def worker(self, *lines: str, web_port: int, batch_max: int, processes: int = 1) -> Process:
+        """Start ``labline factory run``."""
+        arguments = ["engine.cli.main", "factory", "run", *(lines or (self.line,))]
+        arguments += ["-w", str(self._root), "--bootstrap", self.bootstrap]
+        arguments += ["--processes", str(processes), "--batch-max", str(batch_max)]
+        arguments += ["--web-port", str(web_port)]
+        return self._start(arguments, "worker.log", {})
+
+    def _start(self, arguments: list[str], log: str, environment: Mapping[str, str]) -> Process:
+        process = Process(arguments, self._root / log, environment)
+        self._processes.append(process)
+        return process
+
+    def committed(self, line: str | None = None) -> dict[tuple[str, int], int]:
+        """Return the committed offsets of a line's group, without waiting for open commits."""
+        group = f"labline.{line or self.line}"
+        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        told: Any = asked[group].result(TIMEOUT_S).topic_partitions
+        return {(p.topic, p.partition): p.offset for p in told if p.offset >= 0}
+
+    def progress(self, line: str | None = None) -> int:
+        """Return how many offsets of events and labels are committed."""
+        return sum(self.committed(line).values())
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Return per input partition that has records the offset after its last committed one."""
+        found = {}
+        for topic in (self.events, self.labels):
+            for partition, records in self.read(topic).items():
+                if records:
+                    found[topic, partition] = records[-1][0] + 1
+        return found
+
+    def finish(self, *processes: Process, lines: Iterable[str] = ()) -> None:
+        """Wait until all of the inputs is committed and readable; then stop the processes."""
+        self.catch_up(*processes, lines=lines)
+        for process in processes:
+            code = process.stop()
+            assert code == 0, f"exit code {code}\n{process.said()}"
+
+    def catch_up(self, *processes: Process, lines: Iterable[str] = ()) -> None:
+        """Wait until all of the inputs is committed and what was written can be read."""
+        ends = self.ends()
+
+        def reached(line: str) -> bool:
+            for process in processes:
+                assert process.is_running(), f"it ended\n{process.said()}"
+            committed = self.committed(line)
+            return all(committed.get(place, -1) >= end for place, end in ends.items())
+
+        for line in lines or (self.line,):
+            until(f"line {line} at its inputs' ends", lambda line=line: reached(line))  # type: ignore[misc]
+            self.at_rest(line)
+
+    def at_rest(self, line: str | None = None) -> None:
+        """Wait for the last commit's markers on every topic that a line writes."""
+        names = list(line_topics(line or self.line))
+
+        def rests() -> bool:
+            offsets = partition_offsets(self.bootstrap, names)
+            return all(o.stable == o.end for topic in offsets.values() for o in topic.values())
+
+        until(f"no open transaction on {names}", rests)
+
+    def topics(self, line: str | None = None) -> LineTopics:
+        """Return the names of the topics that a line writes."""
+        return line_topics(line or self.line)
+
+    def read(self, topic: str) -> dict[int, list[Record]]:
+        """Return a topic's committed records by partition."""
+        return read_topic(self.bootstrap, topic)
+
+
+def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
+    """Return a topic's committed records by partition."""
+    offsets = partition_offsets(bootstrap, [topic])[topic]
+    return {
+        partition: [
+            record
+            for batch in read_range(bootstrap, topic, partition, place.start, place.stable)
+            for record in batch
+        ]
+        for partition, place in sorted(offsets.items())
+    }
+
+
+def decoded(schema: str, value: bytes | None) -> dict[str, Any]:
+    """Return a record of an engine's topic, which must be readable."""
+    found = engine_schema(schema).decode(value)
+    assert not isinstance(found, Rejection), found
+    return found
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1, f"{path.name} has not {old!r} once"
+    path.write_text(text.replace(old, new))
