@@ -2,7 +2,6 @@
 
 import logging
 import multiprocessing
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,16 +74,11 @@ def _scorer(job: Job) -> Callable[[], Any]:
 
 
 def _flat(job: Job, told: dict[str, Any]) -> Callable[[], Any]:
+    from engine.factory.process import Stop
     from engine.models.recipes import parse
     from flat import Flat, Settings
 
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    signal.signal(signal.SIGTERM, stop)
+    stopped = Stop()  # the scorer process's own
     told = dict(told)
     models = [(name, parse(recipe)) for name, recipe in told.pop("models").items()]
     settings = Settings(
@@ -93,4 +87,4 @@ def _flat(job: Job, told: dict[str, Any]) -> Callable[[], Any]:
         models=models,
         **told,
     )
-    return lambda: Flat(settings).run(lambda: stopped)
+    return lambda: Flat(settings).run(stopped)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 from rich.console import Console
 from rich.table import Table
 
@@ -102,8 +102,7 @@ def _await_end(place: Stage, group: str, process: Metered) -> float:
     config = consumer_config(place.bootstrap, group_id=group, isolation_level="read_uncommitted")
     with closing(Consumer(config)) as consumer:
         while time.monotonic() < deadline and process.alive():
-            places = consumer.committed(place.inputs, POLL_TIMEOUT_S)
-            done, now = sum(max(0, found.offset) for found in places), time.monotonic()
+            done, now = _committed(consumer, place), time.monotonic()
             if done and first is None:
                 first = now, done
             if first is not None and done >= end:
@@ -111,6 +110,14 @@ def _await_end(place: Stage, group: str, process: Metered) -> float:
                 return records_per_s * place.events / (place.events + place.labels)
             time.sleep(POLL_S)
     raise SystemExit(f"{group} did not reach the end of the log")
+
+
+def _committed(consumer: Consumer, place: Stage) -> int:
+    try:
+        found = consumer.committed(place.inputs, POLL_TIMEOUT_S)
+    except KafkaException:
+        return 0  # the coordinator is still loading
+    return sum(max(0, partition.offset) for partition in found)
 
 
 def _vitals(place: Stage, line: str) -> dict[str, int]:

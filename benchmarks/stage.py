@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from engine.broker import embedded
 from engine.broker.clients import admin_client
@@ -24,7 +23,7 @@ from engine.workspace.catalogue import catalogue
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
 from topics.apply import apply, existing_topics
-from topics.plan import line_topic_declarations, plan
+from topics.plan import Declaration, line_topic_declarations, plan
 
 LINE = "flights-delay"
 EVENTS, LABELS = "flights.departed", "flights.arrived"
@@ -44,7 +43,6 @@ class Stage:
 
     workspace: Workspace
     bootstrap: str
-    admin: AdminClient
     recipe: str
     events: int
     labels: int
@@ -79,7 +77,7 @@ class Stage:
         (self.workspace.root / "lines" / f"{name}.toml").write_text(text)
         events, labels = (self.workspace.topics()[topic] for topic in (EVENTS, LABELS))
         wanted = line_topic_declarations(name, events, labels)
-        apply(self.admin, plan(wanted, existing_topics(self.admin, [t.name for t in wanted])))
+        _create(self.bootstrap, wanted)
 
     def promote(self, line: str) -> None:
         """Put the champion in force on a line: the scorer can start."""
@@ -98,15 +96,18 @@ def stage(folder: Path, days: int) -> Iterator[Stage]:
     generate(workspace.private_key, workspace.keys_dir / "operator.pub")
     running = embedded.start(workspace.state_dir)
     try:
-        admin = admin_client(running.bootstrap)
-        wanted = catalogue(workspace)
-        apply(admin, plan(wanted, existing_topics(admin, [topic.name for topic in wanted])))
+        _create(running.bootstrap, catalogue(workspace))
         events, labels = _publish(workspace, running.bootstrap, days)
         recipe = _recipe(workspace)
-        yield Stage(workspace, running.bootstrap, admin, recipe, events, labels)
+        yield Stage(workspace, running.bootstrap, recipe, events, labels)
     finally:
         gc.collect()  # clients that nobody holds any more would complain that it went away
         embedded.stop(workspace.state_dir)
+
+
+def _create(bootstrap: str, wanted: list[Declaration]) -> None:
+    admin = admin_client(bootstrap)
+    apply(admin, plan(wanted, existing_topics(admin, [topic.name for topic in wanted])))
 
 
 def _publish(workspace: Workspace, bootstrap: str, days: int) -> tuple[int, int]:

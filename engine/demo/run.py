@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from engine.broker import embedded
 from engine.broker.clients import admin_client
 from engine.broker.reader import partition_offsets
+from engine.demo.bursts import await_agents, found_bursts
 from engine.demo.facts import Facts, gather
 from engine.demo.history import EVENTS, LABELS, Days, publish_history
 from engine.demo.live import Latency, publish_live
-from engine.demo.bursts import await_agents, found_bursts
 from engine.demo.processes import await_group, is_caught_up, is_stable, running
 from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys

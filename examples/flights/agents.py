@@ -11,7 +11,7 @@ from typing import Any
 from labline import StreamsApp, Workspace
 
 HOUR_S = 3600
-BURST = 12  # predicted delays in an hour, at one airport
+BURST = 8  # predicted delays in an hour, at one airport
 
 SCORES = "flights-delay.scores"
 BURSTS = "flights.bursts"

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -17,7 +19,8 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer
 
 from engine.broker.clients import admin_client, producer_config
 from engine.broker.reader import partition_offsets, read_range
-from engine.core.record import Record
+from engine.core.journal import Entry, decode_entry
+from engine.core.record import Headers, Record
 from engine.models.control import Control, Revision
 from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys
@@ -33,6 +36,8 @@ from topics.naming import LineTopics, line_topics
 from topics.plan import plan
 
 T = TypeVar("T")
+Written = tuple[bytes | None, bytes | None, Headers]  # key, value, headers
+Outputs = dict[str, dict[int, list[Written]]]
 NUMBERS = (
     "'dep_delay', 'distance', 'temp', 'humid', 'wind_speed', 'precip', 'pressure', 'visib',"
     " 'hour', 'weekday'"
@@ -155,10 +160,14 @@ class Factory:
         existing = existing_topics(self.admin, [topic.name for topic in declared])
         apply(self.admin, plan(declared, existing))
 
-    def publish(self, sent: Iterable[Sent], transaction: str | None = None) -> None:
-        """Publish records as they are; in a transaction that is left open when one is named."""
+    def publish(self, sent: Iterable[Sent]) -> None:
+        """Publish records as they are."""
         producer = Producer(producer_config(self.bootstrap, linger_ms=20))
-        del transaction
+        self.produce(producer, sent)
+        assert producer.flush(TIMEOUT_S) == 0
+
+    def produce(self, producer: Producer, sent: Iterable[Sent]) -> None:
+        """Hand records to a producer."""
         for kind, key, value, headers in sent:
             topic = self.events if kind == EVENT else self.labels
             while True:
@@ -168,7 +177,6 @@ class Factory:
                     producer.poll(0.1)
                 else:
                     break
-        assert producer.flush(TIMEOUT_S) == 0
 
     def publish_days(self, first: date, last: date) -> list[Sent]:
         """Publish some days of flights with the mess that the world adds; return what was sent."""
@@ -282,6 +290,34 @@ class Factory:
         """Return the names of the topics that a line writes."""
         return line_topics(line or self.line)
 
+    def outputs(self, line: str | None = None) -> Outputs:
+        """Return what a line wrote, per kind and partition, in order.
+
+        What legitimately differs from line to line is made the same: the revision in scores,
+        the line's name in dead letters.
+        """
+        topics = self.topics(line)
+        return {
+            "scores": _each(self.read(topics.scores), partial(_unrevised, "labline.Score")),
+            "shadow": _each(self.read(topics.shadow), partial(_unrevised, "labline.Shadow")),
+            "dlq": _each(self.read(topics.dlq), _unnamed),
+        }
+
+    def outcomes(self, line: str | None = None) -> Counter[str]:
+        """Return the sums over a line's vitals: totals, and what became of labels."""
+        found: Counter[str] = Counter()
+        for records in self.read(self.topics(line).vitals).values():
+            for record in records:
+                vitals = decoded("labline.Vitals", record[3])
+                found.update(vitals["outcomes"])
+                found.update({n: vitals[n] for n in ("events", "answers", "dead_letters", "labels")})
+        return found
+
+    def journal(self, line: str | None = None) -> dict[int, list[Entry]]:
+        """Return a line's journal by partition."""
+        journal = self.read(self.topics(line).journal)
+        return {p: [decode_entry(r[3]) for r in records] for p, records in journal.items()}
+
     def read(self, topic: str) -> dict[int, list[Record]]:
         """Return a topic's committed records by partition."""
         return read_topic(self.bootstrap, topic)
@@ -305,6 +341,23 @@ def decoded(schema: str, value: bytes | None) -> dict[str, Any]:
     found = engine_schema(schema).decode(value)
     assert not isinstance(found, Rejection), found
     return found
+
+
+def _each(
+    records: Mapping[int, list[Record]], normal: Callable[[Record], Written]
+) -> dict[int, list[Written]]:
+    return {partition: [normal(record) for record in records[partition]] for partition in records}
+
+
+def _unrevised(schema: str, record: Record) -> Written:
+    datum = decoded(schema, record[3])
+    # the engine writes these bytes without fastavro: they must be what fastavro writes
+    assert engine_schema(schema).encode(datum) == record[3]
+    return record[2], engine_schema(schema).encode({**datum, "revision": 0}), record[4]
+
+
+def _unnamed(record: Record) -> Written:
+    return record[2], record[3], [h for h in record[4] or [] if h[0] != "labline.error.line"]
 
 
 def _replace(path: Path, old: str, new: str) -> None:
