@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaException
 
 from engine.cli import broker, demo, dlq, factory, init, lab, lag, models, publish, read, topics
 from engine.errors import LablineError
@@ -61,6 +62,12 @@ def main() -> None:
         app()
     except LablineError as error:
         sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+    except KafkaException as error:
+        sys.stderr.write(
+            f"LL-KAFKA: Kafka refused or did not answer: {error.args[0]}\n"
+            "  remedy: labline status, and look at the address and the topic's name\n"
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -18,6 +18,8 @@ from engine.core.task import Task
 
 log = structlog.get_logger()
 
+POLLS_MIN = 20  # that gave nothing, before an input's end is declared
+
 
 class Position:
     """What the host knows of one input's log."""
@@ -52,6 +54,7 @@ class TaskInputs:
         self._consumer = consumer
         self._wait_s = wait_ms / 1000
         self._waiting_since: float | None = None
+        self._waiting_polls = 0
         self.positions = [
             None if topic is None else Position(TopicPartition(topic, task.partition), offset)
             for topic, offset in zip(topics, task.next_offsets, strict=True)
@@ -88,16 +91,18 @@ class TaskInputs:
     def waited_too_long(self, *, progress: bool) -> bool:
         """Tell whether an input without a head held the others up for longer than allowed.
 
-        Its end is then declared for one run; that is counted and said.
+        Its end is then declared for one run; that is counted and said. Polls count beside time:
+        a process that was frozen has not waited for anybody.
         """
         now = time.monotonic()
         if progress or all(self.task.is_empty(which) for which in INPUTS):
-            self._waiting_since = None
+            self._waiting_since, self._waiting_polls = None, 0
             return False
         self._waiting_since = self._waiting_since or now
-        if now - self._waiting_since < self._wait_s:
+        self._waiting_polls += 1
+        if now - self._waiting_since < self._wait_s or self._waiting_polls < POLLS_MIN:
             return False
-        self._waiting_since = None
+        self._waiting_since, self._waiting_polls = None, 0
         self.ends_declared += 1
         log.warning(
             "LL-INPUT-WAIT: an input gave nothing for too long; going on without it",

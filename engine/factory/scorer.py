@@ -161,7 +161,7 @@ class Scorer:
         for partition, inputs in self._in_turn():
             limit = min(share, room)
             run = inputs.task.feed(inputs.take_polled(), inputs.at_end(), limit)
-            if inputs.waited_too_long(progress=bool(run)):
+            if inputs.waited_too_long(progress=bool(run) or not limit):
                 run = inputs.task.feed(inputs.take_polled(), (True, True, True), limit)
             inputs.throttle(self._line.limits.buffer_max_bytes)
             if run:

@@ -98,6 +98,7 @@ def worker_app(options: WorkerOptions) -> Any:
 def run_worker(options: WorkerOptions, *, quiet: bool = False) -> None:
     """Run a worker until a signal ends it; its scorers end first."""
     app = worker_app(options)
+    log.info("worker", lines=options.lines, page=f"http://{LOOPBACK}:{app.conf.web_port}/scorers")
     level = logging.ERROR if quiet else logging.WARNING
     worker = faust.Worker(app, loglevel=level, redirect_stdouts=False)
     worker.execute_from_commandline()

@@ -15,7 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+)
 
 from engine.broker.clients import admin_client, producer_config
 from engine.broker.reader import partition_offsets, read_range
@@ -57,6 +62,13 @@ class Source(NamedTuple):
     topic: str
     partition: int
     offset: int
+
+
+class Moment(NamedTuple):
+    """What a line's transaction has done that is not decided yet: written records, sent offsets."""
+
+    written: bool
+    sent: bool
 
 
 def until(what: str, found: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
@@ -246,10 +258,10 @@ class Factory:
         """Return how many offsets of events and labels are committed."""
         return sum(self.committed(line).values())
 
-    def ends(self) -> dict[tuple[str, int], int]:
+    def ends(self, *topics: str) -> dict[tuple[str, int], int]:
         """Return per input partition that has records the offset after its last committed one."""
         found = {}
-        for topic in (self.events, self.labels):
+        for topic in topics or (self.events, self.labels):
             for partition, records in self.read(topic).items():
                 if records:
                     found[topic, partition] = records[-1][0] + 1
@@ -264,7 +276,15 @@ class Factory:
 
     def catch_up(self, *processes: Process, lines: Iterable[str] = ()) -> None:
         """Wait until all of the inputs is committed and what was written can be read."""
-        ends = self.ends()
+        self.await_ends(*processes, lines=lines)
+        for line in lines or (self.line,):
+            self.at_rest(line)
+
+    def await_ends(
+        self, *processes: Process, lines: Iterable[str] = (), topics: Iterable[str] = ()
+    ) -> None:
+        """Wait until all of the inputs, or of these topics, is committed."""
+        ends = self.ends(*topics)
 
         def reached(line: str) -> bool:
             for process in processes:
@@ -273,8 +293,7 @@ class Factory:
             return all(committed.get(place, -1) >= end for place, end in ends.items())
 
         for line in lines or (self.line,):
-            until(f"line {line} at its inputs' ends", lambda line=line: reached(line))  # type: ignore[misc]
-            self.at_rest(line)
+            until(f"line {line} at its inputs' ends", partial(reached, line))
 
     def at_rest(self, line: str | None = None) -> None:
         """Wait for the last commit's markers on every topic that a line writes."""
@@ -285,6 +304,37 @@ class Factory:
             return all(o.stable == o.end for topic in offsets.values() for o in topic.values())
 
         until(f"no open transaction on {names}", rests)
+
+    def moment(self, line: str | None = None) -> Moment:
+        """Return where in a transaction a frozen scorer stands."""
+        line = line or self.line
+        offsets = partition_offsets(self.bootstrap, list(line_topics(line)))
+        written = any(o.stable < o.end for topic in offsets.values() for o in topic.values())
+        group = f"labline.{line}"
+        asked = self.admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)], require_stable=True
+        )
+        try:
+            told: Any = asked[group].result(TIMEOUT_S).topic_partitions
+            sent = any(place.error is not None for place in told)
+        except KafkaException as error:
+            assert error.args[0].code() == KafkaError.UNSTABLE_OFFSET_COMMIT, error  # noqa: PT017
+            sent = True
+        return Moment(written, sent)
+
+    def freeze(
+        self, process: Process, wanted: Callable[[Moment], bool], line: str | None = None,
+        tries: int = 60,
+    ) -> Moment:  # fmt: skip
+        """Freeze a scorer at a wanted moment, or at any one after so many tries."""
+        while True:
+            process.send(signal.SIGSTOP)
+            moment = self.moment(line)
+            if wanted(moment) or tries == 0:
+                return moment
+            process.send(signal.SIGCONT)
+            tries -= 1
+            time.sleep(POLL_S)
 
     def topics(self, line: str | None = None) -> LineTopics:
         """Return the names of the topics that a line writes."""

@@ -1,0 +1,205 @@
+"""Scorers and workers that are killed, frozen and moved in mid-run: nothing lost, nothing doubled.
+
+Moments are chosen by what is committed and by where a transaction stands, never by time.
+"""
+
+import json
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.factory.worker import free_port
+from tests.broker.factory import Factory, Moment, Process, until
+
+FIRST, LAST = date(2013, 1, 1), date(2013, 1, 7)
+BATCH = 60  # small: many transactions to die in
+GONE_S = 10.0  # in which an orphaned scorer ends
+
+
+def between(moment: Moment) -> bool:
+    """Tell whether no transaction is open."""
+    return not moment.written and not moment.sent
+
+
+def written(moment: Moment) -> bool:
+    """Tell whether records were written whose offsets were not sent yet."""
+    return moment.written and not moment.sent
+
+
+def sent(moment: Moment) -> bool:
+    """Tell whether records and offsets were sent, and nothing is decided."""
+    return moment.written and moment.sent
+
+
+class Pair:
+    """Two lines on the same week: one undisturbed, one to be maltreated."""
+
+    def __init__(self, factory: Factory, name: str) -> None:
+        self.factory = factory
+        self.calm, self.line = factory.add_line(f"{name}.calm"), factory.add_line(f"{name}.line")
+        factory.publish_days(FIRST, LAST)
+        factory.promote(self.calm, self.line)
+        self._undisturbed = factory.scorer(self.calm)
+        self.total = sum(factory.ends().values())
+        self._before = 0
+
+    def start(self, instance: str = "0") -> Process:
+        """Start a scorer of the line that is maltreated."""
+        self._before = self.factory.progress(self.line)
+        return self.factory.scorer(self.line, instance=instance, batch_max=BATCH)
+
+    def await_share(self, share: float) -> None:
+        """Wait until this share of the input is committed, and more than at the last start."""
+        reached = max(self.total * share, self._before + 1)
+        until(f"{share:.0%} done", lambda: self.factory.progress(self.line) >= reached)
+
+    def check(self) -> None:
+        """Compare all that the two lines wrote."""
+        factory = self.factory
+        factory.finish(self._undisturbed, lines=[self.calm])
+        factory.at_rest(self.line)
+        assert factory.outputs(self.line) == factory.outputs(self.calm)
+        assert factory.outcomes(self.line) == factory.outcomes(self.calm)
+        for entries in factory.journal(self.line).values():
+            assert [entry.sequence for entry in entries] == list(range(len(entries)))
+            borders = [e.first_offsets for e in entries[1:]]
+            assert borders == [e.next_offsets for e in entries[:-1]]
+
+
+def test_a_killed_scorer_loses_and_doubles_nothing(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """A power cut comes between, inside and at the end of transactions; the log must not tell."""
+    deaths: list[Callable[[Moment], bool]] = [between, sent, written, sent]
+    with Factory(broker, name, tmp_path) as factory:
+        pair = Pair(factory, name)
+        died: list[Moment] = []
+        for turn, wanted in enumerate(deaths):
+            scorer = pair.start()
+            pair.await_share(0.05 + 0.15 * turn)
+            died.append(factory.freeze(scorer, wanted, pair.line))
+            assert factory.progress(pair.line) < pair.total, "it had nothing left to do"
+            scorer.kill()
+        last = pair.start()
+        factory.finish(last, lines=[pair.line])
+        assert between(died[0])
+        assert sent(died[1]) or sent(died[3])
+        assert "state rebuilt from the journal" in last.said()
+        pair.check()
+
+
+def test_a_killed_worker_takes_its_scorers_along_and_goes_on(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """Scorers without a supervisor would go on unseen, and fence those of its successor."""
+    with Factory(broker, name, tmp_path) as factory:
+        pair = Pair(factory, name)
+        port = free_port()
+
+        def start() -> Process:
+            return factory.worker(pair.line, web_port=port, batch_max=BATCH, processes=2)
+
+        for share in (None, 0.3):  # once while its scorers still start
+            worker = start()
+            pids = until("scorers of the worker", lambda: scorer_pids(port))
+            if share is not None:
+                pair.await_share(share)
+            assert factory.progress(pair.line) < pair.total, "it had nothing left to do"
+            worker.kill()
+            for pid in pids:
+                until(f"scorer {pid} gone", partial(is_gone, pid), GONE_S)
+        worker = start()
+        factory.finish(worker, lines=[pair.line])
+        pair.check()
+
+
+def scorer_pids(port: int) -> list[int]:
+    """Return the pids that the worker's web page tells, once both scorers run."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/scorers", timeout=5) as answer:  # noqa: S310
+            slots: list[dict[str, Any]] = json.load(answer)
+    except OSError:
+        return []
+    pids = [slot["pid"] for slot in slots if slot["running"]]
+    return pids if len(pids) == 2 else []
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended, be it that nobody has taken note yet."""
+    done = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()[:1] in ("", "Z")
+
+
+def test_rebalances_in_mid_run_change_nothing(broker: str, name: str, tmp_path: Path) -> None:
+    """Members that come, die, come back and leave move tasks while records are under way."""
+    with Factory(broker, name, tmp_path) as factory:
+        pair = Pair(factory, name)
+        first = pair.start("a")
+        pair.await_share(0.1)
+        factory.freeze(first, between, pair.line)  # or it would be done before the other starts
+        second = pair.start("b")
+        until("both are members", lambda: members(factory, pair.line) == 2)
+        first.send(signal.SIGCONT)
+        until("the second has tasks", lambda: '"partitions": [2, 3]' in second.said())
+        pair.await_share(0.3)
+        second.kill()
+        second = pair.start("b")
+        pair.await_share(0.5)
+        assert factory.progress(pair.line) < pair.total, "it had nothing left to do"
+        assert first.stop() == 0
+        factory.finish(second, lines=[pair.line])
+        assert '"partitions": [0, 1, 2, 3]' in second.said()
+        pair.check()
+
+
+def members(factory: Factory, line: str) -> int:
+    """Return how many members a line's group has."""
+    group = f"labline.{line}"
+    asked = factory.admin.describe_consumer_groups([group])
+    return len(asked[group].result(30).members)
+
+
+def written_at_most(moment: Moment) -> bool:
+    """Tell whether offsets are not under way: those would hold the successor up."""
+    return not moment.sent
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [written_at_most, pytest.param(sent, marks=pytest.mark.chaos)],
+    ids=["written", "sent"],
+)
+def test_a_frozen_zombie_writes_nothing(
+    broker: str, name: str, tmp_path: Path, wanted: Callable[[Moment], bool]
+) -> None:
+    """A scorer that slept past its session still believes that its tasks are its own.
+
+    Frozen with its offsets sent, it holds its successor up until the transaction times out: that
+    takes longer than a minute.
+    """
+    with Factory(broker, name, tmp_path) as factory:
+        pair = Pair(factory, name)
+        zombie, heir = pair.start("a"), pair.start("b")
+        until("the heir has tasks", lambda: '"partitions": [2, 3]' in heir.said())
+        pair.await_share(0.1)
+        moment = factory.freeze(zombie, written, pair.line, tries=25)
+        if not wanted(moment):
+            zombie.send(signal.SIGCONT)
+            factory.freeze(zombie, wanted, pair.line, tries=200)
+        assert factory.progress(pair.line) < pair.total, "it had nothing left to do"
+        factory.await_ends(heir, lines=[pair.line])
+        assert '"partitions": [0, 1, 2, 3]' in heir.said()
+        zombie.send(signal.SIGCONT)
+        until("it noticed", lambda: "recovering" in zombie.said() or not zombie.is_running())
+        assert heir.stop() == 0
+        assert not zombie.is_running() or zombie.stop() == 0
+        pair.check()
