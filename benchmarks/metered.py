@@ -74,9 +74,10 @@ def _scorer(job: Job) -> Callable[[], Any]:
 
 
 def _flat(job: Job, told: dict[str, Any]) -> Callable[[], Any]:
+    from flat import Flat, Settings
+
     from engine.factory.process import Stop
     from engine.models.recipes import parse
-    from flat import Flat, Settings
 
     stopped = Stop()  # the scorer process's own
     told = dict(told)

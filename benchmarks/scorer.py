@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException
+from metered import Job, Metered
 from rich.console import Console
 from rich.table import Table
+from stage import EVENTS, LABELS, Stage, days_of_year, stage
 
 from engine.broker.clients import consumer_config
 from engine.broker.reader import partition_offsets, read_range
 from engine.models.environment import environment
-from metered import Job, Metered
 from schemas.avro import SINGLE_OBJECT_MARKER, Schema
 from schemas.engine_schemas import engine_schema
-from stage import EVENTS, LABELS, Stage, days_of_year, stage
 from topics.naming import line_topics
 
 DAYS, ROUNDS = 120, 4
@@ -182,20 +182,22 @@ def show(figures: dict[str, Any], console: Console) -> None:
 def bench(days: int, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure all programs, in turn and alternating."""
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="labline-bench-") as folder:
-        with stage(Path(folder), days) as place:
-            say(f"published {place.events:,} events and {place.labels:,} labels")
-            for turn in range(rounds):
-                for number, program in enumerate((FLAT, EQUAL, SCORER)):
-                    result = measure(place, program, f"bench-{turn}-{number}")
-                    say(
-                        f"round {turn + 1}: {program}: {result.cpu_us:.1f} µs CPU per event,"
-                        f" {result.events_per_s:,.0f} events/s, {result.transactions} transactions"
-                    )
-                    results.append(result)
-            work = {(result.answers, result.learned) for result in results}
-            assert len(work) == 1, f"the programs did not do the same work: {work}"
-            return report(results, days, place.events, place.labels)
+    with (
+        tempfile.TemporaryDirectory(prefix="labline-bench-") as folder,
+        stage(Path(folder), days) as place,
+    ):
+        say(f"published {place.events:,} events and {place.labels:,} labels")
+        for turn in range(rounds):
+            for number, program in enumerate((FLAT, EQUAL, SCORER)):
+                result = measure(place, program, f"bench-{turn}-{number}")
+                say(
+                    f"round {turn + 1}: {program}: {result.cpu_us:.1f} µs CPU per event,"
+                    f" {result.events_per_s:,.0f} events/s, {result.transactions} transactions"
+                )
+                results.append(result)
+        work = {(result.answers, result.learned) for result in results}
+        assert len(work) == 1, f"the programs did not do the same work: {work}"
+        return report(results, days, place.events, place.labels)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from engine.core.record import Emission
+from engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission
 from engine.errors import LablineError
 from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
@@ -18,6 +18,7 @@ from schemas.engine_schemas import engine_schema
 FORMAT = 1
 TAKEN = "taken"
 _HEADER = struct.Struct(">cii").pack
+_KINDS = {kind: kind.encode() for kind in (ANSWER, SHADOW, DEAD_LETTER)}
 
 
 class Entry(NamedTuple):
@@ -140,11 +141,6 @@ def digest(emissions: Iterable[Emission]) -> bytes:
     """
     parts: list[bytes] = []
     for kind, key, value, _ in emissions:
-        key_length = -1 if key is None else len(key)
-        value_length = -1 if value is None else len(value)
-        parts.append(_HEADER(kind.encode(), key_length, value_length))
-        if key:
-            parts.append(key)
-        if value:
-            parts.append(value)
+        lengths = -1 if key is None else len(key), -1 if value is None else len(value)
+        parts += (_HEADER(_KINDS[kind], *lengths), key or b"", value or b"")
     return hashlib.sha256(b"".join(parts)).digest()

@@ -5,6 +5,7 @@ that were seen when its event was scored. Expiry follows the task's own stream t
 wall clock, so a replay expires the same labels.
 """
 
+from collections import OrderedDict
 from typing import TypeAlias
 
 from engine.core.features import Features
@@ -49,8 +50,12 @@ class LabelJoin:
         self._horizon_ms = horizon_ms
         self._pending_max = pending_max
         self._remembered_max = remembered_max
-        self._pending: dict[str, Waiting] = {}  # in order of due time: stream time never falls
-        self._remembered: dict[str, tuple[int, bool | None]] = {}  # None: expired unlabelled
+        # Both in order of their times, because stream time never falls. Not plain dicts: those
+        # walk over all that was deleted before they find their first key.
+        self._pending: OrderedDict[str, Waiting] = OrderedDict()
+        # until when, label (None: expired unlabelled); one that is over counts no more, and goes
+        # when another one comes
+        self._remembered: OrderedDict[str, tuple[int, bool | None]] = OrderedDict()
         self.due_ms = NEVER  # the stream time from which on `expire` may have something to do
 
     def __len__(self) -> int:
@@ -61,8 +66,13 @@ class LabelJoin:
 
         A second event of the same id changes nothing: the first answer's features count.
         """
-        if identity in self._pending or identity in self._remembered:
+        if identity in self._pending:
             return 0
+        seen = self._remembered.get(identity)
+        if seen is not None:
+            if seen[0] > stream_time_ms:
+                return 0
+            del self._remembered[identity]
         due_ms = stream_time_ms + self._horizon_ms
         self._pending[identity] = (due_ms, features)
         if due_ms < self.due_ms:
@@ -79,7 +89,7 @@ class LabelJoin:
             self._remember(identity, label, stream_time_ms)
             return LEARNED, waiting[1]
         seen = self._remembered.get(identity)
-        if seen is None:
+        if seen is None or seen[0] <= stream_time_ms:
             return ORPHAN, None
         if seen[1] is None:
             return LATE, None
@@ -88,32 +98,24 @@ class LabelJoin:
     def expire(self, stream_time_ms: int) -> int:
         """Drop what is due by this stream time; return how many events got no label."""
         count = 0
+        self.due_ms = NEVER
         while self._pending:
             due_ms, _ = next(iter(self._pending.values()))
             if due_ms > stream_time_ms:
+                self.due_ms = due_ms
                 break
             self._drop_oldest(stream_time_ms)
             count += 1
-        while self._remembered:
-            identity, (forget_ms, _) = next(iter(self._remembered.items()))
-            if forget_ms > stream_time_ms:
-                break
-            del self._remembered[identity]
-        self.due_ms = min(
-            (next(iter(held.values()))[0] for held in (self._pending, self._remembered) if held),
-            default=NEVER,
-        )
         return count
 
     def _drop_oldest(self, stream_time_ms: int) -> None:
-        identity = next(iter(self._pending))
-        del self._pending[identity]
+        identity, _ = self._pending.popitem(last=False)
         self._remember(identity, None, stream_time_ms)
 
     def _remember(self, identity: str, label: bool | None, stream_time_ms: int) -> None:
-        forget_ms = stream_time_ms + self._horizon_ms
-        self._remembered[identity] = (forget_ms, label)
-        if forget_ms < self.due_ms:
-            self.due_ms = forget_ms
-        if len(self._remembered) > self._remembered_max:
-            del self._remembered[next(iter(self._remembered))]
+        remembered = self._remembered
+        remembered[identity] = (stream_time_ms + self._horizon_ms, label)
+        while next(iter(remembered.values()))[0] <= stream_time_ms:  # ends: at the one just put
+            remembered.popitem(last=False)
+        if len(remembered) > self._remembered_max:
+            remembered.popitem(last=False)

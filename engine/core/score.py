@@ -7,10 +7,10 @@ from typing import NamedTuple, TypeAlias
 from schemas.avro import SINGLE_OBJECT_MARKER
 from schemas.engine_schemas import engine_schema
 
-#: id, event time (ms), offset, probability, decision -> bytes
-EncodeAnswer: TypeAlias = Callable[[str, int, int, float, bool], bytes]
-#: id, event time (ms), offset, probabilities in slot order (None: the model had no valid one)
-EncodeShadow: TypeAlias = Callable[[str, int, int, Sequence[float | None]], bytes]
+#: subject, offset, probability, decision -> bytes
+EncodeAnswer: TypeAlias = Callable[[bytes, bytes, float, bool], bytes]
+#: subject, offset, probabilities in slot order (None: the model had no valid one) -> bytes
+EncodeShadow: TypeAlias = Callable[[bytes, bytes, Sequence[float | None]], bytes]
 
 _DOUBLE = struct.Struct("<d").pack
 _NULL = b"\x00"
@@ -42,6 +42,11 @@ def text(value: str) -> bytes:
     return varint(len(data)) + data
 
 
+def subject(identity: str, time_ms: int) -> bytes:
+    """Return which event a score is about, as answers and shadow scores both begin."""
+    return text(identity) + varint(time_ms)
+
+
 class Place(NamedTuple):
     """Where scores come from: a source partition, under a revision."""
 
@@ -53,8 +58,9 @@ class Place(NamedTuple):
 def answer_encoder(slot: str, model: str, place: Place) -> EncodeAnswer:
     """Return the encoder of one source partition's answers under one revision.
 
-    Most of a score's bytes are the same from event to event: they are laid out once. Equal to
-    fastavro's bytes (tested), at a fifth of the cost.
+    Most of a score's bytes are the same from event to event: they are laid out once, and what an
+    answer shares with its shadow (`subject`, and `varint` of the offset) is encoded once. Equal
+    to fastavro's bytes (tested), at a fifth of the cost.
     """
     head = SINGLE_OBJECT_MARKER + engine_schema("labline.Score").fingerprint
     middle = (
@@ -67,12 +73,9 @@ def answer_encoder(slot: str, model: str, place: Place) -> EncodeAnswer:
     )
     tail = _NULL * 3  # propensity, interval_low, interval_high: reserved
 
-    def encode(
-        identity: str, time_ms: int, offset: int, probability: float, decision: bool
-    ) -> bytes:
+    def encode(about: bytes, offset: bytes, probability: float, decision: bool) -> bytes:
         answer = b"\x01\x02" if decision else b"\x00\x02"
-        start = head + text(identity) + varint(time_ms) + answer
-        return start + _DOUBLE(probability) + middle + varint(offset) + tail
+        return head + about + answer + _DOUBLE(probability) + middle + offset + tail
 
     return encode
 
@@ -87,14 +90,11 @@ def shadow_encoder(slots: Sequence[tuple[str, str]], place: Place) -> EncodeShad
     """
     head = SINGLE_OBJECT_MARKER + engine_schema("labline.Shadow").fingerprint
     source = text(place.topic) + varint(place.partition)
-    count = varint(len(slots)) if slots else b""
+    middle = varint(place.revision) + (varint(len(slots)) if slots else b"")
     names = [text(slot) + text(model) for slot, model in slots]
-    revised = varint(place.revision)
 
-    def encode(
-        identity: str, time_ms: int, offset: int, probabilities: Sequence[float | None]
-    ) -> bytes:
-        parts = [head, text(identity), varint(time_ms), source, varint(offset), revised, count]
+    def encode(about: bytes, offset: bytes, probabilities: Sequence[float | None]) -> bytes:
+        parts = [head, about, source, offset, middle]
         for name, probability in zip(names, probabilities, strict=True):
             value = _NULL if probability is None else _SOME + _DOUBLE(probability)
             parts += (name, value, _NULL)  # the last: no regression value

@@ -25,7 +25,15 @@ from engine.core.record import (
     Headers,
     Record,
 )
-from engine.core.score import EncodeAnswer, EncodeShadow, Place, answer_encoder, shadow_encoder
+from engine.core.score import (
+    EncodeAnswer,
+    EncodeShadow,
+    Place,
+    answer_encoder,
+    shadow_encoder,
+    subject,
+    varint,
+)
 from schemas.avro import Rejection, Schema
 
 TRACE_HEADER = "traceparent"  # W3C trace context: an answer belongs to its event's trace
@@ -251,12 +259,12 @@ class Task:
         offset, _, key, _, headers = record
         identity: str = datum[self._id]
         answer, shadow = self._encoders[which]
-        decision = probability >= self._threshold
-        value = answer(identity, time_ms, offset, probability, decision)
+        about, place = subject(identity, time_ms), varint(offset)
+        value = answer(about, place, probability, probability >= self._threshold)
         run.emissions.append((ANSWER, key, value, _trace(headers)))
         if len(probabilities) > 1:
             others = [p if 0.0 <= p <= 1.0 else None for p in probabilities[1:]]
-            run.emissions.append((SHADOW, key, shadow(identity, time_ms, offset, others), None))
+            run.emissions.append((SHADOW, key, shadow(about, place, others), None))
         run.count(EVICTED, self._join.wait(identity, features, self._stream_time_ms))
         run.count("answers")
 

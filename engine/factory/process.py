@@ -39,9 +39,9 @@ FENCED = (
 class Stop:
     """Whether to end: a signal came, or the supervisor is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, supervisor: int) -> None:
         self._told = False
-        self._parent = os.getppid()
+        self._supervisor = supervisor
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._tell)
 
@@ -50,7 +50,7 @@ class Stop:
 
     def __call__(self) -> bool:
         """Tell whether it is time."""
-        return self._told or os.getppid() != self._parent
+        return self._told or os.getppid() != self._supervisor
 
     def wait(self, seconds: float) -> None:
         """Sleep, but not past the end."""
@@ -59,9 +59,15 @@ class Stop:
             time.sleep(min(WAIT_S, seconds))
 
 
-def run(bootstrap: str, line: str, instance: str, keys: PublicKeys, batch_max: int | None) -> None:
+def run(
+    bootstrap: str,
+    line: str,
+    instance: str,
+    keys: PublicKeys,
+    batch_max: int | None,
+    stop: Stop,
+) -> None:
     """Score a line until told to stop."""
-    stop = Stop()
     failures = 0
     while not stop():
         started = time.monotonic()
@@ -127,12 +133,15 @@ def main() -> None:
     parser.add_argument("--instance", required=True)
     parser.add_argument("--keys", required=True, type=Path)
     parser.add_argument("--batch-max", type=int)
+    # told, not looked up: a supervisor may be gone before this process has got as far as here
+    parser.add_argument("--supervisor", type=int, default=os.getppid(), help="its process id")
     options = parser.parse_args()
     configure()
     structlog.contextvars.bind_contextvars(instance=options.instance)
     try:
         keys = load_public_keys(options.keys)
-        run(options.bootstrap, options.line, options.instance, keys, options.batch_max)
+        stop = Stop(options.supervisor)
+        run(options.bootstrap, options.line, options.instance, keys, options.batch_max, stop)
     except LablineError as error:
         log.error(error.message, code=error.code, remedy=error.remedy, line=options.line)  # noqa: TRY400
         sys.exit(EXIT_FENCED if error.code == "LL-SCORER-FENCED" else EXIT_HANDLED)

@@ -5,6 +5,7 @@ on it. Scorer processes carry the records (see `engine.factory.scorer`).
 """
 
 import logging
+import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ def worker_app(options: WorkerOptions) -> Any:
         for n in range(options.processes)
     ]
     arguments = ["--bootstrap", options.bootstrap, "--keys", str(options.keys)]
+    arguments += ["--supervisor", str(os.getpid())]
     if options.batch_max is not None:
         arguments += ["--batch-max", str(options.batch_max)]
     supervisor = Supervisor(slots, arguments, options.state / "logs")

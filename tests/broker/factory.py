@@ -360,7 +360,9 @@ class Factory:
             for record in records:
                 vitals = decoded("labline.Vitals", record[3])
                 found.update(vitals["outcomes"])
-                found.update({n: vitals[n] for n in ("events", "answers", "dead_letters", "labels")})
+                found.update(
+                    {n: vitals[n] for n in ("events", "answers", "dead_letters", "labels")}
+                )
         return found
 
     def journal(self, line: str | None = None) -> dict[int, list[Entry]]:

@@ -1,4 +1,4 @@
-"""What the flights line must answer, told without a line of labline: river, fastavro, Kafka's client.
+"""What the flights line must answer, told without labline: river, fastavro, confluent-kafka."""
 
 Written from the design alone. Of the heads of events and labels the one with the smaller running
 maximum of event time is next, at a tie the event. What cannot be used sorts at the maximum so far.
@@ -21,7 +21,7 @@ from fastavro import parse_schema, schemaless_reader
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 from river import base, linear_model, optim, preprocessing
 
-NUMERIC = "dep_delay distance temp humid wind_speed precip pressure visib".split()
+NUMERIC = ["dep_delay", "distance", "temp", "humid", "wind_speed", "precip", "pressure", "visib"]
 CATEGORICAL = ["carrier", "origin", "dest"]
 OPTIONAL = set(NUMERIC[2:])
 HORIZON_MS = 2 * 86_400_000
@@ -96,7 +96,7 @@ def decoder(path: Path) -> Any:
         body = BytesIO(value[len(head) :])
         try:
             datum: Any = schemaless_reader(body, parsed, None)
-        except Exception:  # noqa: BLE001  # whatever it is: these bytes are no record
+        except Exception:  # whatever it is: these bytes are no record
             return "decode"
         if body.read():
             return "decode"

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,6 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
-
-from datetime import date
 
 from engine.broker.clients import producer_config
 from engine.broker.reader import partition_offsets
@@ -91,7 +90,9 @@ def test_the_oracle_is_independent() -> None:
 
 def test_every_answer_is_the_oracles_bit_for_bit(month: Month) -> None:
     """Parity compares the core with itself; only this says that it computes the right thing."""
-    scores = [decoded("labline.Score", r[3]) for _, r in month.written(month.factory.topics().scores)]
+    scores = [
+        decoded("labline.Score", r[3]) for _, r in month.written(month.factory.topics().scores)
+    ]
     places = [Source(s["topic"], s["partition"], s["offset"]) for s in scores]
     assert len(places) == len(set(places)), "an event was answered twice"
     assert dict(zip(places, scores, strict=True)) == month.expected.scores
@@ -196,7 +197,7 @@ def force_retention_check(month: Month, topic: str) -> None:
 
 
 def test_parity_is_equal_and_tells_one_unit_in_the_last_place(month: Month) -> None:
-    """A check that cannot fail proves nothing: the smallest other recipe must be seen, and where."""
+    """A check that cannot fail proves nothing: the smallest other recipe is seen, and where."""
     factory = month.factory
     same = parity(factory.bootstrap, factory.line, factory.control())
     assert (same.verdict, same.first) == ("equal", None)

@@ -73,9 +73,7 @@ class Pair:
             assert borders == [e.next_offsets for e in entries[:-1]]
 
 
-def test_a_killed_scorer_loses_and_doubles_nothing(
-    broker: str, name: str, tmp_path: Path
-) -> None:
+def test_a_killed_scorer_loses_and_doubles_nothing(broker: str, name: str, tmp_path: Path) -> None:
     """A power cut comes between, inside and at the end of transactions; the log must not tell."""
     deaths: list[Callable[[Moment], bool]] = [between, sent, written, sent]
     with Factory(broker, name, tmp_path) as factory:
@@ -123,7 +121,7 @@ def test_a_killed_worker_takes_its_scorers_along_and_goes_on(
 def scorer_pids(port: int) -> list[int]:
     """Return the pids that the worker's web page tells, once both scorers run."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/scorers", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/scorers", timeout=5) as answer:
             slots: list[dict[str, Any]] = json.load(answer)
     except OSError:
         return []

@@ -12,7 +12,17 @@ import pytest
 def test_the_demo_does_the_main_job(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     done = subprocess.run(
-        [sys.executable, "-m", "engine.cli.main", "demo", "--month", "2", "--json", "--dir", folder],
+        [
+            sys.executable,
+            "-m",
+            "engine.cli.main",
+            "demo",
+            "--month",
+            "2",
+            "--json",
+            "--dir",
+            folder,
+        ],
         capture_output=True,
         text=True,
         check=False,
