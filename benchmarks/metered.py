@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,11 +67,11 @@ def _run(job: Job, tell: Connection) -> None:
 
 
 def _scorer(job: Job) -> Callable[[], Any]:
-    from engine.factory.process import run
+    from engine.factory.process import Stop, run
     from engine.models.signing import load_public_keys
 
     keys = load_public_keys(job.keys)
-    return lambda: run(job.bootstrap, job.name, "0", keys, None)
+    return lambda: run(job.bootstrap, job.name, "0", keys, None, Stop(os.getppid()))
 
 
 def _flat(job: Job, told: dict[str, Any]) -> Callable[[], Any]:
@@ -79,7 +80,7 @@ def _flat(job: Job, told: dict[str, Any]) -> Callable[[], Any]:
     from engine.factory.process import Stop
     from engine.models.recipes import parse
 
-    stopped = Stop()  # the scorer process's own
+    stopped = Stop(os.getppid())  # the scorer process's own
     told = dict(told)
     models = [(name, parse(recipe)) for name, recipe in told.pop("models").items()]
     settings = Settings(

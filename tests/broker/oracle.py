@@ -1,4 +1,4 @@
-"""What the flights line must answer, told without labline: river, fastavro, confluent-kafka."""
+"""What the flights line must answer, told without labline: river, fastavro, Kafka client only.
 
 Written from the design alone. Of the heads of events and labels the one with the smaller running
 maximum of event time is next, at a tie the event. What cannot be used sorts at the maximum so far.
