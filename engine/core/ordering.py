@@ -43,13 +43,7 @@ class Buffer:
         if time_ms is not None and time_ms > self.high:
             self.high = time_ms
         self.heads.append((self.high, which, record, datum))
-        self.bytes += size_bytes(record)
-
-
-def size_bytes(record: Record) -> int:
-    """Return about how much memory a buffered record takes."""
-    value = record[3]
-    return RECORD_OVERHEAD_BYTES + (0 if value is None else len(value))
+        self.bytes += RECORD_OVERHEAD_BYTES + len(record[3] or b"")
 
 
 def merge(buffers: Sequence[Buffer], at_end: Sequence[bool], limit: int) -> list[Head]:

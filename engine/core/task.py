@@ -13,7 +13,13 @@ from engine.core.features import Features, extractor
 from engine.core.journal import digest, runs
 from engine.core.labels import EVICTED, EXPIRED, LabelJoin
 from engine.core.line import Line
-from engine.core.ordering import NO_TIME, Buffer, Head, in_order, merge, size_bytes
+from engine.core.ordering import (
+    NO_TIME,
+    Buffer,
+    Head,
+    in_order,
+    merge,
+)
 from engine.core.record import (
     ANSWER,
     EVENTS,
@@ -36,6 +42,7 @@ from engine.core.score import (
 )
 from schemas.avro import Rejection, Schema
 
+FUTURE = Rejection("time", "future", "event time is too far ahead")
 TRACE_HEADER = "traceparent"  # W3C trace context: an answer belongs to its event's trace
 
 
@@ -145,23 +152,23 @@ class Task:
             remembered_max=limits.remembered_max,
         )
         self._slots: tuple[Slot, ...] = ()
-        self.configure(spec)
         self.drop_buffers()
+        self.configure(spec)
 
     def configure(self, spec: Spec) -> None:
         """Put a configuration in force, between two runs.
 
         A slot whose model did not change keeps its learner, and with it what it has learned.
+        Learners change places only when a record is taken: a revision under which none was is
+        not in the journal, so it must leave no trace in the state either.
         """
         line = spec.line
-        kept = {slot[:2]: slot for slot in self._slots}
-        self.spec = spec
-        self._slots = tuple(kept.get(slot[:2], slot) for slot in (spec.champion, *spec.others))
+        self.spec, self._seated = spec, False
         self._extract = extractor(line)
         self._threshold = line.decision.threshold
         self._id, self._time = line.id, spec.event_schema.event_time or ""
         self._refers_to, self._label = line.refers_to or "", line.label or ""
-        names = [(slot.slot, slot.model) for slot in self._slots]
+        names = [(slot.slot, slot.model) for slot in (spec.champion, *spec.others)]
         self._encoders: dict[int, tuple[EncodeAnswer, EncodeShadow]] = {}
         for which in (EVENTS, RETRY):
             place = Place(spec.inputs[which] or "", self.partition, spec.revision)
@@ -169,6 +176,15 @@ class Task:
                 answer_encoder(*names[0], place),
                 shadow_encoder(names[1:], place),
             )
+        # what is buffered is read again: with these schemas, as whoever folds this past will
+        buffered = [[head[2] for head in buffer.heads] for buffer in self._buffers]
+        self.drop_buffers()
+        self._push(buffered)
+
+    def _seat(self) -> None:
+        kept = {slot[:2]: slot for slot in self._slots}
+        told = (self.spec.champion, *self.spec.others)
+        self._slots, self._seated = tuple(kept.get(slot[:2], slot) for slot in told), True
 
     def drop_buffers(self) -> None:
         """Forget what was fed and not taken: the host will feed it again."""
@@ -217,14 +233,13 @@ class Task:
                 if isinstance(datum, dict):
                     time_ms = datum[time_field]  # type: ignore[index]  # a line's schemas have one
                     if time_ms > record[1] + skew_ms:
-                        time_ms, datum = (
-                            None,
-                            Rejection("time", "future", "event time is too far ahead"),
-                        )
+                        time_ms, datum = None, FUTURE
                 push(time_ms, which, record, datum)
 
     def _fold(self, heads: list[Head]) -> Run:
         run = Run(first_offsets=tuple(self.next_offsets))
+        if heads and not self._seated:
+            self._seat()
         for time_ms, which, record, datum in heads:
             buffer = self._buffers[which]
             buffer.bytes -= size_bytes(record)
@@ -277,18 +292,9 @@ class Task:
         run.count(outcome)
 
     def _reject(self, run: Run, which: int, record: Record, why: Rejection) -> None:
-        spec = self.spec
-        topic, schema = (
-            spec.inputs[which],
-            spec.label_schema if which == LABELS else spec.event_schema,
-        )
-        origin = Origin(
-            topic or "",
-            self.partition,
-            spec.line.name,
-            spec.champion.model,
-            schema.name,  # type: ignore[union-attr]
-        )
+        spec, topic = self.spec, self.spec.inputs[which] or ""
+        schema = (spec.label_schema if which == LABELS else None) or spec.event_schema
+        origin = Origin(topic, self.partition, spec.line.name, spec.champion.model, schema.name)
         run.emissions.append(dead_letter(record, why, origin))
         run.count("dead_letters" if which != LABELS else "dead_labels")
 

@@ -26,12 +26,17 @@ class ControlFollower:
     def __init__(self, bootstrap: str, topic: str, keys: PublicKeys) -> None:
         self._keys = keys
         self.control = Control()
-        offsets = partition_offsets(bootstrap, [topic])[topic][0]
+        self._bootstrap, self._topic = bootstrap, topic
+        self._position = partition_offsets(bootstrap, [topic])[topic][0].start
         self._consumer = Consumer(consumer_config(bootstrap))
-        self._consumer.assign([TopicPartition(topic, 0, offsets.start)])
-        position = offsets.start
-        while position < offsets.stable:  # what is in force is known before the first score
-            position = max(position, self._read(WAIT_S))
+        self._consumer.assign([TopicPartition(topic, 0, self._position)])
+        self.catch_up()  # what is in force is known before the first score
+
+    def catch_up(self) -> None:
+        """Read to the topic's end: every revision that anybody worked under by now is known."""
+        offsets = partition_offsets(self._bootstrap, [self._topic])[self._topic][0]
+        while self._position < offsets.stable:
+            self._read(WAIT_S)
 
     def poll(self) -> None:
         """Apply what has come since; never waits."""
@@ -45,19 +50,17 @@ class ControlFollower:
         """Close the consumer."""
         self._consumer.close()
 
-    def _read(self, wait_s: float) -> int:
+    def _read(self, wait_s: float) -> None:
         records: list[Record] = []
-        position = -1
         for message in self._consumer.consume(BATCH_RECORDS, wait_s):
             error = message.error()
             offset = message.offset()
             assert offset is not None
             if error is None:
-                position = offset + 1
+                self._position = offset + 1
                 records.append((offset, 0, message.key(), message.value(), None))
             elif error.code() == KafkaError._PARTITION_EOF:
-                position = offset
-            elif error.fatal():
+                self._position = max(self._position, offset)
+            elif error.fatal() or error.code() == KafkaError._AUTO_OFFSET_RESET:
                 raise KafkaException(error)
         self.control.apply(records, self._keys)
-        return position

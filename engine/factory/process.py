@@ -16,6 +16,8 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from engine.errors import LablineError
+from engine.factory.backoff import backoff_s
+from engine.factory.exits import EXIT_FENCED, EXIT_HANDLED
 from engine.factory.follower import ControlFollower
 from engine.factory.scorer import Scorer
 from engine.logs import configure
@@ -25,10 +27,8 @@ from topics.naming import CONTROL_TOPIC
 
 log = structlog.get_logger()
 
-EXIT_HANDLED = 1
-EXIT_FENCED = 3
 WAIT_S = 0.2
-BACKOFF_MAX_S = 10.0
+STABLE_S = 10.0  # a session that lived this long starts the backoff anew
 FENCED = (
     KafkaError._FENCED,
     KafkaError.FENCED_INSTANCE_ID,
@@ -81,8 +81,8 @@ def run(
                     f"another process took over the slot {instance} of line {line}",
                     "give each worker its own --slots, or end the other one",
                 ) from error
-            failures = 1 if time.monotonic() - started > BACKOFF_MAX_S else failures + 1
-            pause_s = min(BACKOFF_MAX_S, 0.1 * 2**failures)
+            failures = 1 if time.monotonic() - started > STABLE_S else failures + 1
+            pause_s = backoff_s(failures)
             log.warning("recovering", line=line, error=cause.str(), pause_s=pause_s)
             stop.wait(pause_s)
 

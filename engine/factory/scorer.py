@@ -102,8 +102,7 @@ class Scorer:
         while not stopped():
             self._poll(timeout_s)
             self._apply_control()
-            taken = self._step()
-            behind = taken >= self._batch_max
+            taken, behind = self._step()
             timeout_s = 0.0 if behind else IDLE_POLL_S
             if taken and not behind:
                 time.sleep(SPACING_S)
@@ -153,17 +152,26 @@ class Scorer:
             inputs.task.configure(spec_of(revision))
         log.info("revision in force", line=self._line.name, revision=revision.offset)
 
-    def _step(self) -> int:
-        """Fold what is there and commit it; return how many records were taken."""
+    def _step(self) -> tuple[int, bool]:
+        """Fold what is there and commit it.
+
+        Returns
+        -------
+        taken, behind
+            How many records, and whether a task took all that it was allowed to: there may be
+            more in its buffers, of which no poll would tell.
+        """
         works: list[Work] = []
         room = self._batch_max
         share = max(1, room // max(1, len(self._tasks)))
+        behind = False
         for partition, inputs in self._in_turn():
             limit = min(share, room)
             run = inputs.task.feed(inputs.take_polled(), inputs.at_end(), limit)
             if inputs.waited_too_long(progress=bool(run) or not limit):
                 run = inputs.task.feed(inputs.take_polled(), (True, True, True), limit)
             inputs.throttle(self._line.limits.buffer_max_bytes)
+            behind = behind or run.taken >= limit
             if run:
                 room -= run.taken
                 sequence = self._sequences[partition]
@@ -172,7 +180,7 @@ class Scorer:
             self._transactions.commit(works, self._consumer)
             for work in works:
                 self._sequences[work.partition] += 1
-        return self._batch_max - room
+        return self._batch_max - room, behind and bool(works)
 
     def _in_turn(self) -> list[tuple[int, TaskInputs]]:
         """Return the tasks, another one first each time: a small batch must not starve the last."""
@@ -192,6 +200,7 @@ class Scorer:
         assigned: list[TopicPartition] = []
         for partition in partitions:
             committed = committed_offsets(consumer, self._topics, partition)
+            self._follower.catch_up()  # its last owner may have known a newer revision
             held = self._parked.get(partition)
             if held is None or tuple(held.task.next_offsets) != committed:
                 held = recover(

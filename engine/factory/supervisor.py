@@ -11,10 +11,12 @@ from typing import Any
 import structlog
 from mode import Service
 
+from engine.factory.backoff import backoff_s
+from engine.factory.exits import EXIT_HANDLED
+
 log = structlog.get_logger()
 
 STOP_TIMEOUT_S = 15.0
-BACKOFF_MAX_S = 10.0
 STABLE_S = 30.0  # a process that lived this long starts its backoff anew
 
 
@@ -88,11 +90,22 @@ class Supervisor(Service):
         failures = 0
         while True:
             started = time.monotonic()
-            slot.process = await self._start(slot)
-            slot.starts += 1
-            slot.exit_code = await slot.process.wait()
+            try:
+                slot.process = await self._start(slot)
+            except OSError as error:  # the disk is full, or there are too many processes: it passes
+                log.warning("scorer not started", line=slot.line, error=str(error))
+            else:
+                slot.starts += 1
+                slot.exit_code = await slot.process.wait()
+            if slot.exit_code == EXIT_HANDLED:  # again would be the same again
+                log.error(
+                    "a scorer stopped for a person to look at; its log says why",
+                    line=slot.line,
+                    instance=slot.instance,
+                )
+                return
             failures = 1 if time.monotonic() - started > STABLE_S else failures + 1
-            pause_s = min(BACKOFF_MAX_S, 0.25 * 2**failures)
+            pause_s = backoff_s(failures)
             log.warning(
                 "scorer ended",
                 line=slot.line,

@@ -20,6 +20,7 @@ from topics.naming import CONTROL_TOPIC
 log = structlog.get_logger()
 
 LOOPBACK = "127.0.0.1"
+SESSION_TIMEOUT_S = 6.0  # as short as brokers allow
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,8 @@ class WorkerOptions:
     web_port: int = 0
 
 
-def worker_app(options: WorkerOptions) -> Any:
-    """Return the Faust app of a worker, with its supervisor as a service."""
-    app = faust.App(
-        "labline.factory",
-        broker=f"kafka://{options.bootstrap}",
-        datadir=str(options.state / "faust"),
-        web_host=LOOPBACK,
-        web_bind=LOOPBACK,
-        web_port=options.web_port or free_port(),
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-    )
+def supervisor_of(options: WorkerOptions) -> Supervisor:
+    """Return the service that keeps a worker's scorer processes running."""
     slots = [
         Slot(line, str(options.first_slot + n))
         for line in options.lines
@@ -73,7 +64,24 @@ def worker_app(options: WorkerOptions) -> Any:
     arguments += ["--supervisor", str(os.getpid())]
     if options.batch_max is not None:
         arguments += ["--batch-max", str(options.batch_max)]
-    supervisor = Supervisor(slots, arguments, options.state / "logs")
+    return Supervisor(slots, arguments, options.state / "logs")
+
+
+def worker_app(options: WorkerOptions, supervisor: Supervisor) -> Any:
+    """Return the Faust app of a worker: its web page, and a view of the control topic."""
+    app = faust.App(
+        "labline.factory",
+        broker=f"kafka://{options.bootstrap}",
+        datadir=str(options.state / "faust"),
+        web_host=LOOPBACK,
+        web_bind=LOOPBACK,
+        web_port=options.web_port or free_port(),
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        # after a kill -9 the next worker waits for the dead one's session, a minute by default
+        broker_session_timeout=SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=SESSION_TIMEOUT_S / 3,
+    )
 
     @app.page("/scorers")
     async def scorers(web: Any, _: Any) -> Any:
@@ -91,18 +99,21 @@ def worker_app(options: WorkerOptions) -> Any:
     async def control(records: Any) -> None:
         """Say that a control record came: a view; scorers follow the topic by themselves."""
         async for event in records.events():
-            log.info("control record", revision=event.message.offset, line=str(event.key, "utf-8"))
+            # anybody may write there: a key may be missing or no text
+            line = (event.key or b"").decode(errors="replace")
+            log.info("control record", revision=event.message.offset, line=line)
 
-    app.service(supervisor)  # type: ignore[arg-type]  # Faust takes a service as well as a class
     return app
 
 
 def run_worker(options: WorkerOptions, *, quiet: bool = False) -> None:
     """Run a worker until a signal ends it; its scorers end first."""
-    app = worker_app(options)
+    supervisor = supervisor_of(options)
+    app = worker_app(options, supervisor)
     log.info("worker", lines=options.lines, page=f"http://{LOOPBACK}:{app.conf.web_port}/scorers")
     level = logging.ERROR if quiet else logging.WARNING
-    worker = faust.Worker(app, loglevel=level, redirect_stdouts=False)
+    # the supervisor beside the app, not in it: it need not wait until Faust has joined its group
+    worker = faust.Worker(app, supervisor, loglevel=level, redirect_stdouts=False)
     worker.execute_from_commandline()
 
 
