@@ -15,6 +15,7 @@ from engine.core.labels import EVICTED, EXPIRED, LabelJoin
 from engine.core.line import Line
 from engine.core.ordering import (
     NO_TIME,
+    RECORD_OVERHEAD_BYTES,
     Buffer,
     Head,
     in_order,
@@ -242,7 +243,7 @@ class Task:
             self._seat()
         for time_ms, which, record, datum in heads:
             buffer = self._buffers[which]
-            buffer.bytes -= size_bytes(record)
+            buffer.bytes -= RECORD_OVERHEAD_BYTES + len(record[3] or b"")
             self._high[which] = time_ms
             self.next_offsets[which] = record[0] + 1
             if time_ms > self._stream_time_ms:

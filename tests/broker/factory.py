@@ -202,9 +202,9 @@ class Factory:
         registry = Registry(self.workspace.models_dir, keys)
         return registry.register(model, recipe, {}, self.signer()).label
 
-    def promote(self, *lines: str, rate: float = RATE) -> Revision:
-        """Put the common recipe with this learning rate in charge; return the last revision."""
-        label = self.register(RECIPE.format(rate=rate))
+    def promote(self, *lines: str, rate: float = RATE, label: str | None = None) -> Revision:
+        """Put a version, or the common recipe with this rate, in charge; return the revision."""
+        label = label or self.register(RECIPE.format(rate=rate))
         for line in lines or (self.line,):
             revision = promote(self.workspace, self.bootstrap, label, line)
         return revision

@@ -1,0 +1,306 @@
+"""What must stop a line, what must not, and what only makes it wait."""
+
+import math
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from statistics import median
+
+import pytest
+from confluent_kafka import (
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    Producer,
+    TopicPartition,
+)
+
+from engine.broker.clients import producer_config
+from engine.errors import LablineError
+from engine.factory.follower import ControlFollower
+from engine.factory.recovery import recover
+from engine.factory.scorer import IDLE_POLL_S
+from engine.factory.worker import free_port
+from engine.models.configuration import CHAMPION, declaration, spec_of
+from engine.models.control import Control, ModelRef, promotion
+from engine.models.signing import load_public_keys
+from lab_replay.parity import parity
+from tests.broker import oracle
+from tests.broker.factory import RATE, RECIPE, TIMEOUT_S, Factory, decoded, until
+from tests.broker.history import EVENT, LABEL, Sent, history, schemas
+from topics.naming import CONTROL_TOPIC
+
+FIRST, SECOND, THIRD = date(2013, 1, 1), date(2013, 1, 2), date(2013, 1, 3)
+LARGEST_BYTES = 1_048_000  # of a value: what still fits into the broker's largest batch
+
+
+def test_offsets_moved_by_somebodys_tool_stop_the_line(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """Followed blindly, they would answer events twice or never."""
+    with Factory(broker, name, tmp_path) as factory:
+        factory.publish_days(FIRST, FIRST)
+        factory.promote()
+        factory.finish(factory.scorer())
+        before = factory.outputs()
+        move_back(factory, factory.events, partition=2, by=5)
+        scorer = factory.scorer()
+        assert scorer.ended() == 1
+        assert "LL-OFFSETS-MOVED" in scorer.said()
+        assert factory.outputs() == before
+
+
+def move_back(factory: Factory, topic: str, partition: int, by: int) -> None:
+    """Do what ``kafka-consumer-groups --reset-offsets`` does, once it may."""
+    group = f"labline.{factory.line}"
+
+    def is_empty() -> bool:  # a static member that left stays until its session ends
+        asked = factory.admin.describe_consumer_groups([group])
+        return bool(asked[group].result(TIMEOUT_S).state == ConsumerGroupState.EMPTY)
+
+    until("an empty group", is_empty)
+    place = TopicPartition(topic, partition, factory.committed()[topic, partition] - by)
+    asked = factory.admin.alter_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group, [place])]
+    )
+    assert all(p.error is None for p in asked[group].result(TIMEOUT_S).topic_partitions)
+
+
+def test_recovery_believes_the_journal_only_if_it_folds_to_the_same(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """One unit in the last place of a learning rate, and every later score would be another's."""
+    with Factory(broker, name, tmp_path) as factory:
+        factory.publish_days(FIRST, FIRST)
+        revision = factory.promote()
+        factory.finish(factory.scorer())
+        control, spec = factory.control(), spec_of(revision)
+        for partition, entries in factory.journal().items():
+            ends = entries[-1].next_offsets
+            found = recover(broker, control, spec, partition, ends)
+            assert (tuple(found.task.next_offsets), found.sequence) == (ends, len(entries))
+            lost = recover(broker, control, spec, partition, (-1, -1, -1))
+            assert lost.task.next_offsets == found.task.next_offsets
+        recipe = RECIPE.format(rate=math.nextafter(RATE, 1))
+        model = revision.slots[CHAMPION]._replace(recipe=recipe)
+        other = replace(revision, slots={CHAMPION: model})
+        control = Control(other.offset, {name: other}, {other.offset: other})
+        with pytest.raises(LablineError, match="LL-STATE-DIFFERS"):
+            recover(broker, control, spec, partition, ends)
+
+
+def test_the_line_waits_for_its_champion_and_void_records_change_nothing(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """Anybody may write to the control topic; only signed records that fit are obeyed."""
+    with Factory(broker, name, tmp_path / "ours") as factory:
+        foreign = Factory(broker, f"{name}.other", tmp_path / "theirs")
+        factory.publish_days(FIRST, FIRST)
+        worker = factory.worker(web_port=free_port(), batch_max=200)
+        log = factory.workspace.state_dir / "logs" / f"scorer-{name}-0.log"
+        until("it waits", lambda: log.exists() and "waiting for a champion" in log.read_text())
+        write_void(factory, foreign)
+        first = factory.promote()
+        factory.catch_up(worker)
+        write_void(factory, foreign)
+        factory.publish(history(SECOND, SECOND))
+        second = factory.promote(rate=0.05)
+        until("the second", lambda: f'"revision": {second.offset}' in log.read_text())
+        factory.publish(history(THIRD, THIRD))
+        factory.finish(worker)
+        assert "Traceback" not in worker.said() + log.read_text()
+        models = {
+            (score["model"], score["revision"])
+            for records in factory.read(factory.topics().scores).values()
+            for score in (decoded("labline.Score", record[3]) for record in records)
+        }
+        assert models == {("delay@1", first.offset), ("delay@2", second.offset)}
+        assert len(factory.control().void) >= 2 * 6
+        assert parity(broker, name, factory.control()).verdict == "equal"
+
+
+def write_void(factory: Factory, foreign: Factory) -> None:
+    """Write control records that nobody may obey: for our line, of all kinds."""
+    workspace, line = factory.workspace, factory.workspace.line(factory.line)
+    good = promotion(
+        previous=factory.control().revision - 1,  # a race that was lost
+        line=factory.line,
+        slot=CHAMPION,
+        model=ModelRef("evil", 1, "BaseRate()", "00"),
+        declaration=declaration(
+            line, workspace.schema_of(line.events), workspace.schema_of(line.labels or "")
+        ),
+        signer=factory.signer(),
+    )
+    fits = good.replace(
+        b'\\"previous\\":', b'\\"previous\\": ', 1
+    )  # as was signed, but for a blank
+    alien = foreign.promote().offset  # valid, with keys that are not ours
+    assert alien not in factory.control().history
+    producer = Producer(producer_config(factory.bootstrap))
+    for key, value in [
+        (None, None), (None, b"\xff\xfe"), (b"\xff", b"{}"), (b"x", b"[]"),
+        (factory.line.encode(), good), (factory.line.encode(), fits),
+    ]:  # fmt: skip
+        producer.produce(CONTROL_TOPIC, value, key)
+    assert producer.flush(TIMEOUT_S) == 0
+
+
+def test_a_live_promotion_takes_effect_at_a_batchs_border(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """Each answer names the revision that gave it, and the past can be run again across it."""
+    with Factory(broker, name, tmp_path) as factory:
+        factory.publish_days(FIRST, THIRD)
+        first = factory.promote()
+        total = sum(factory.ends().values())
+        scorer = factory.scorer(batch_max=40)
+        until("a third", lambda: factory.progress() > total / 3)
+        second = factory.promote(rate=0.05)
+        factory.catch_up(scorer)
+        check_border(factory, first.offset, second.offset)
+        # promoted and rolled back while nothing comes: the journal does not tell
+        for label in (factory.register(RECIPE.format(rate=0.5)), "delay@2"):
+            revision = factory.promote(label=label)
+            until("in force", lambda o=revision.offset: f'"revision": {o},' in scorer.said())  # type: ignore[misc]
+        factory.publish(history(FIRST, FIRST))
+        factory.finish(scorer)
+        again = factory.scorer()
+        until("recovered", lambda: "assigned" in again.said() or not again.is_running())
+        assert again.stop() == 0, again.said()
+        assert parity(broker, name, factory.control()).verdict == "equal"
+
+
+def check_border(factory: Factory, first: int, second: int) -> None:
+    """Check that every score names the revision of the journal entry that it is part of."""
+    scores = factory.read(factory.topics().scores)
+    for partition, entries in factory.journal().items():
+        told = [entry.revision for entry in entries]
+        assert told == sorted(told)
+        assert set(told) == {first, second}
+        border = next(e.first_offsets[0] for e in entries if e.revision == second)
+        found = [decoded("labline.Score", record[3]) for record in scores[partition]]
+        before = [score for score in found if score["offset"] < border]
+        after = [score for score in found if score["offset"] >= border]
+        assert {(s["revision"], s["model"]) for s in before} == {(first, "delay@1")}
+        assert {(s["revision"], s["model"]) for s in after} == {(second, "delay@2")}
+        assert after[0]["probability"] == 0.5  # a new model starts cold
+
+
+def test_a_member_learns_revisions_before_it_takes_over_what_was_done_under_them(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """A journal may name a revision that came after its new owner last looked."""
+    with Factory(broker, name, tmp_path) as factory:
+        keys = load_public_keys(factory.workspace.keys_dir)
+        with closing(ControlFollower(broker, CONTROL_TOPIC, keys)) as follower:
+            revision = factory.promote()
+            follower.catch_up()
+            assert follower.control.history[revision.offset] == revision
+
+
+def transactional(factory: Factory, name: str) -> Producer:
+    """Return a foreign producer that writes in transactions."""
+    producer = Producer(producer_config(factory.bootstrap, transactional_id=f"{name}.foreign"))
+    producer.init_transactions(TIMEOUT_S)
+    return producer
+
+
+def only(kind: str, sent: Iterable[Sent]) -> list[Sent]:
+    """Return the records of one kind."""
+    return [record for record in sent if record.kind == kind]
+
+
+def test_labels_of_aborted_transactions_never_were(broker: str, name: str, tmp_path: Path) -> None:
+    """Markers and aborted records take offsets: neither may be waited for, learned or counted."""
+    with Factory(broker, name, tmp_path) as factory:
+        sent = history(FIRST, THIRD)
+        factory.publish(only(EVENT, sent))
+        labels, producer = only(LABEL, sent), transactional(factory, name)
+        for turn, start in enumerate(range(0, len(labels), 150)):
+            producer.begin_transaction()
+            factory.produce(producer, labels[start : start + 150])
+            if turn % 3 == 1:
+                producer.flush(TIMEOUT_S)  # else they might never have been written
+                producer.abort_transaction(TIMEOUT_S)
+            else:
+                producer.commit_transaction(TIMEOUT_S)
+        revision = factory.promote()
+        factory.finish(factory.scorer(batch_max=300))
+        folder, topics = factory.workspace.root / "schemas", (factory.events, factory.labels)
+        expected = oracle.answers(broker, topics, folder, "delay@1", revision.offset, RATE)
+        scores = {
+            (s["topic"], s["partition"], s["offset"]): s
+            for records in factory.read(factory.topics().scores).values()
+            for s in (decoded("labline.Score", record[3]) for record in records)
+        }
+        assert scores == expected.scores
+        outcomes = factory.outcomes()
+        assert {n: outcomes[n] for n in expected.outcomes} == dict(expected.outcomes)
+        assert outcomes["labels"] < len(labels)
+
+
+def test_somebodys_open_transaction_holds_back_its_own_labels_only(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """The last stable offset is an end like any other; nothing is waited for behind it."""
+    with Factory(broker, name, tmp_path) as factory:
+        factory.publish_days(FIRST, FIRST)
+        factory.promote()
+        scorer = factory.scorer()
+        factory.catch_up(scorer)
+        sent = history(SECOND, SECOND)
+        labels, producer = only(LABEL, sent), transactional(factory, name)
+        producer.begin_transaction()
+        factory.produce(producer, labels[:100])
+        producer.flush(TIMEOUT_S)
+        factory.publish(only(EVENT, sent) + labels[100:])
+        factory.await_ends(scorer, topics=[factory.events])
+        assert "LL-INPUT-WAIT" not in scorer.said()
+        assert factory.outcomes()["labels"] == len(only(LABEL, history(FIRST, FIRST)))
+        producer.commit_transaction(TIMEOUT_S)
+        factory.finish(scorer)
+        outcomes = factory.outcomes()
+        assert outcomes["events"] == len(only(EVENT, history(FIRST, FIRST) + sent))
+        assert outcomes["labels"] == len(only(LABEL, history(FIRST, FIRST) + sent))
+        assert parity(broker, name, factory.control()).verdict == "equal"
+
+
+def test_the_largest_event_there_can_be_is_a_dead_letter(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """A dead letter is larger than its event: one that cannot be written stops the line for ever."""
+    with Factory(broker, name, tmp_path) as factory:
+        factory.promote()
+        large = Producer(producer_config(broker, message_max_bytes=2 * LARGEST_BYTES))
+        value = b"\xc3\x01" + bytes(LARGEST_BYTES - 2)
+        large.produce(factory.events, value, b"k", 1)
+        assert large.flush(TIMEOUT_S) == 0
+        factory.publish_days(FIRST, FIRST)
+        factory.finish(factory.scorer())
+        letters = factory.read(factory.topics().dlq)[1]
+        assert letters[0][3] == value
+
+
+def test_a_backlog_in_one_partition_is_not_taken_in_idle_steps(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """One busy task does not fill a batch; what waits in its buffer must not wait for a poll."""
+    departed, _ = schemas()
+    events = [
+        s for s in only(EVENT, history(FIRST, FIRST)) if isinstance(departed.decode(s.value), dict)
+    ]
+    with Factory(broker, name, tmp_path) as factory:
+        factory.promote()
+        producer = Producer(producer_config(broker))
+        for _, key, value, _ in events:
+            producer.produce(factory.events, value, key, 0)
+        assert producer.flush(TIMEOUT_S) == 0
+        factory.finish(factory.scorer(batch_max=40))
+        journal = factory.read(factory.topics().journal)[0]
+        assert len(journal) >= len(events) / 40
+        gaps_ms = [
+            after[1] - before[1] for before, after in zip(journal, journal[1:], strict=False)
+        ]
+        assert median(gaps_ms) < IDLE_POLL_S * 1000
