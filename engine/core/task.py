@@ -4,6 +4,7 @@ One door: runs of records go in, a run of emissions comes out. Where a run is cu
 Score first, learn second.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -101,23 +102,18 @@ class Run:
     order
         (input, count) runs, in the order taken.
     counts
-        What happened: events, answers, dead_letters, labels, and each outcome by name.
+        What happened, by name: answers, dead_letters, dead_labels, and the label join's outcomes.
     """
 
     emissions: list[Emission] = field(default_factory=list)
     first_offsets: tuple[int, ...] = ()
     next_offsets: tuple[int, ...] = ()
     order: tuple[tuple[int, int], ...] = ()
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def digest(self) -> bytes:
         """Return sha256 over the emissions."""
         return digest(self.emissions)
-
-    def count(self, name: str, by: int = 1) -> None:
-        """Count something that happened."""
-        if by:
-            self.counts[name] = self.counts.get(name, 0) + by
 
     @property
     def taken(self) -> int:
@@ -186,6 +182,8 @@ class Task:
         kept = {slot[:2]: slot for slot in self._slots}
         told = (self.spec.champion, *self.spec.others)
         self._slots, self._seated = tuple(kept.get(slot[:2], slot) for slot in told), True
+        self._score_of = [slot.learner.score for slot in self._slots]
+        self._learn_of = [slot.learner.learn for slot in self._slots]
 
     def drop_buffers(self) -> None:
         """Forget what was fed and not taken: the host will feed it again."""
@@ -241,15 +239,15 @@ class Task:
         run = Run(first_offsets=tuple(self.next_offsets))
         if heads and not self._seated:
             self._seat()
+        buffers, high, next_offsets, join = self._buffers, self._high, self.next_offsets, self._join
         for time_ms, which, record, datum in heads:
-            buffer = self._buffers[which]
-            buffer.bytes -= RECORD_OVERHEAD_BYTES + len(record[3] or b"")
-            self._high[which] = time_ms
-            self.next_offsets[which] = record[0] + 1
+            buffers[which].bytes -= RECORD_OVERHEAD_BYTES + len(record[3] or b"")
+            high[which] = time_ms
+            next_offsets[which] = record[0] + 1
             if time_ms > self._stream_time_ms:
                 self._stream_time_ms = time_ms
-                if self._join.due_ms <= time_ms:
-                    run.count(EXPIRED, self._join.expire(time_ms))
+                if join.due_ms <= time_ms and (expired := join.expire(time_ms)):
+                    run.counts[EXPIRED] += expired
             if isinstance(datum, Rejection):
                 self._reject(run, which, record, datum)
             elif which == LABELS:
@@ -266,7 +264,7 @@ class Task:
         if isinstance(features, Rejection):
             self._reject(run, which, record, features)
             return
-        probabilities = [slot.learner.score(features) for slot in self._slots]
+        probabilities = [score(features) for score in self._score_of]
         probability = probabilities[0]
         if not 0.0 <= probability <= 1.0:  # NaN is neither
             why = Rejection("score", "no-probability", "the champion's score is no probability")
@@ -277,31 +275,30 @@ class Task:
         answer, shadow = self._encoders[which]
         about, place = subject(identity, time_ms), varint(offset)
         value = answer(about, place, probability, probability >= self._threshold)
-        run.emissions.append((ANSWER, key, value, _trace(headers)))
+        run.emissions.append((ANSWER, key, value, _trace(headers) if headers else None))
         if len(probabilities) > 1:
             others = [p if 0.0 <= p <= 1.0 else None for p in probabilities[1:]]
             run.emissions.append((SHADOW, key, shadow(about, place, others), None))
-        run.count(EVICTED, self._join.wait(identity, features, self._stream_time_ms))
-        run.count("answers")
+        run.counts["answers"] += 1
+        if evicted := self._join.wait(identity, features, self._stream_time_ms):
+            run.counts[EVICTED] += evicted
 
     def _learn(self, run: Run, datum: dict[str, Any]) -> None:
         label: bool = datum[self._label]
         outcome, features = self._join.match(datum[self._refers_to], label, self._stream_time_ms)
         if features is not None:
-            for slot in self._slots:
-                slot.learner.learn(features, label)
-        run.count(outcome)
+            for learn in self._learn_of:
+                learn(features, label)
+        run.counts[outcome] += 1
 
     def _reject(self, run: Run, which: int, record: Record, why: Rejection) -> None:
         spec, topic = self.spec, self.spec.inputs[which] or ""
         schema = (spec.label_schema if which == LABELS else None) or spec.event_schema
         origin = Origin(topic, self.partition, spec.line.name, spec.champion.model, schema.name)
         run.emissions.append(dead_letter(record, why, origin))
-        run.count("dead_letters" if which != LABELS else "dead_labels")
+        run.counts["dead_letters" if which != LABELS else "dead_labels"] += 1
 
 
-def _trace(headers: Headers) -> Headers:
+def _trace(headers: list[tuple[str, bytes | None]]) -> Headers:
     """Return the trace context among an event's headers, for its answer."""
-    if not headers:
-        return None
     return [header for header in headers if header[0] == TRACE_HEADER] or None

@@ -10,6 +10,7 @@ from rich.text import Text
 from engine.demo.facts import CHAMPION
 from engine.demo.run import Demo
 from lab_replay.result import MEASURES
+from lab_replay.table import result_table
 
 BURSTS_SHOWN = 3
 
@@ -59,7 +60,8 @@ def document(demo: Demo) -> dict[str, Any]:
 
 def view(demo: Demo) -> RenderableType:
     """Return the summary for a terminal."""
-    parts: list[RenderableType] = [_counts(demo), _scores(demo), _speed(demo)]
+    lab = result_table(demo.lab)
+    parts: list[RenderableType] = [lab, _counts(demo), _scores(demo), _speed(demo)]
     return Group(*parts, _checks(demo), Text(f"report: {demo.report}", overflow="fold"))
 
 

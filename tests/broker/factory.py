@@ -86,6 +86,7 @@ class Process:
     def __init__(self, arguments: Iterable[str], log: Path, more: Mapping[str, str]) -> None:
         self.log = log
         with log.open("ab") as sink:
+            self._from = sink.tell()  # a predecessor may have written there
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
@@ -117,7 +118,9 @@ class Process:
 
     def said(self) -> str:
         """Return what it has logged so far."""
-        return self.log.read_text(errors="replace")
+        with self.log.open("rb") as log:
+            log.seek(self._from)
+            return log.read().decode(errors="replace")
 
 
 class Factory:

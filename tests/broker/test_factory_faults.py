@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -17,7 +18,9 @@ from confluent_kafka import (
 )
 
 from engine.broker.clients import producer_config
+from engine.core.record import EVENTS
 from engine.errors import LablineError
+from engine.factory.exits import EXIT_HANDLED
 from engine.factory.follower import ControlFollower
 from engine.factory.recovery import recover
 from engine.factory.scorer import IDLE_POLL_S
@@ -46,7 +49,7 @@ def test_offsets_moved_by_somebodys_tool_stop_the_line(
         before = factory.outputs()
         move_back(factory, factory.events, partition=2, by=5)
         scorer = factory.scorer()
-        assert scorer.ended() == 1
+        assert scorer.ended() == EXIT_HANDLED
         assert "LL-OFFSETS-MOVED" in scorer.said()
         assert factory.outputs() == before
 
@@ -179,13 +182,15 @@ def check_border(factory: Factory, first: int, second: int) -> None:
         told = [entry.revision for entry in entries]
         assert told == sorted(told)
         assert set(told) == {first, second}
-        border = next(e.first_offsets[0] for e in entries if e.revision == second)
+        entry = next(entry for entry in entries if entry.revision == second)
+        border = entry.first_offsets[0]
         found = [decoded("labline.Score", record[3]) for record in scores[partition]]
         before = [score for score in found if score["offset"] < border]
         after = [score for score in found if score["offset"] >= border]
         assert {(s["revision"], s["model"]) for s in before} == {(first, "delay@1")}
         assert {(s["revision"], s["model"]) for s in after} == {(second, "delay@2")}
-        assert after[0]["probability"] == 0.5  # a new model starts cold
+        if entry.order[0][0] == EVENTS:  # else it has learned before it was asked
+            assert after[0]["probability"] == 0.5  # a new model starts cold
 
 
 def test_a_member_learns_revisions_before_it_takes_over_what_was_done_under_them(
@@ -270,7 +275,7 @@ def test_somebodys_open_transaction_holds_back_its_own_labels_only(
 def test_the_largest_event_there_can_be_is_a_dead_letter(
     broker: str, name: str, tmp_path: Path
 ) -> None:
-    """A dead letter is larger than its event: one that cannot be written stops the line for ever."""
+    """A dead letter is larger than its event; one that cannot be written would stop the line."""
     with Factory(broker, name, tmp_path) as factory:
         factory.promote()
         large = Producer(producer_config(broker, message_max_bytes=2 * LARGEST_BYTES))
@@ -300,7 +305,5 @@ def test_a_backlog_in_one_partition_is_not_taken_in_idle_steps(
         factory.finish(factory.scorer(batch_max=40))
         journal = factory.read(factory.topics().journal)[0]
         assert len(journal) >= len(events) / 40
-        gaps_ms = [
-            after[1] - before[1] for before, after in zip(journal, journal[1:], strict=False)
-        ]
+        gaps_ms = [after[1] - before[1] for before, after in pairwise(journal)]
         assert median(gaps_ms) < IDLE_POLL_S * 1000

@@ -7,7 +7,7 @@ from engine.factory.supervisor import Slot, Supervisor
 
 
 def test_a_full_disk_passes_and_the_scorer_is_started(tmp_path: Path) -> None:
-    """A keeper that dies of an error of the world leaves a worker that looks well and does nothing."""
+    """A keeper that dies of an error of the world leaves a worker that only looks well."""
 
     async def keep() -> Slot:
         slot = Slot("line", "0")
