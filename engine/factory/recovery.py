@@ -6,6 +6,7 @@ with the journal's digests; a difference stops the line, it is never scored over
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 from confluent_kafka import Consumer, TopicPartition
@@ -58,7 +59,8 @@ def recover(
     ------
     LablineError
         ``LL-OFFSETS-MOVED`` when committed offsets and journal do not match,
-        ``LL-STATE-DIFFERS`` when folding the past gives other bytes than were written.
+        ``LL-STATE-DIFFERS`` when folding the past gives other bytes than were written,
+        ``LL-REVISION-UNKNOWN`` when the journal names one that no trusted key signed.
     """
     line = spec.line
     entries = _journal_until(bootstrap, line.name, partition, committed)
@@ -67,9 +69,8 @@ def recover(
     if committed == (-1, -1, -1):
         log.warning("committed offsets are gone; restored from the journal", partition=partition)
     started = time.monotonic()
-    history = control.history
     past = refold_partition(
-        bootstrap, iter(entries), spec.inputs, partition, lambda offset: spec_of(history[offset])
+        bootstrap, iter(entries), spec.inputs, partition, partial(_spec_at, control, line.name)
     )
     task: Task | None = None
     for entry, run, task in past:  # noqa: B007
@@ -113,6 +114,17 @@ def _journal_until(
                 " kafka-consumer-groups --reset-offsets, or start a line of another name",
             )
         time.sleep(0.1)
+
+
+def _spec_at(control: Control, line: str, offset: int) -> Spec:
+    revision = control.history.get(offset)
+    if revision is None:
+        raise LablineError(
+            "LL-REVISION-UNKNOWN",
+            f"the journal of line {line} names revision {offset}, which no trusted key signed",
+            "put the public key that signed it back into keys/, or re-learn the line",
+        )
+    return spec_of(revision)
 
 
 def _start(bootstrap: str, spec: Spec, partition: int) -> tuple[int, ...]:

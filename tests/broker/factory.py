@@ -3,17 +3,14 @@
 Nothing here knows what the right answer is: see `tests.broker.oracle`.
 """
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -23,9 +20,9 @@ from confluent_kafka import (
 )
 
 from engine.broker.clients import admin_client, producer_config
-from engine.broker.reader import partition_offsets, read_range
-from engine.core.journal import Entry, decode_entry
-from engine.core.record import Headers, Record
+from engine.broker.reader import partition_offsets
+from engine.core.journal import Entry
+from engine.core.record import Record
 from engine.models.control import Control, Revision
 from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys
@@ -33,16 +30,13 @@ from engine.promotion.promote import promote, read_control
 from engine.workspace.catalogue import catalogue
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
-from schemas.avro import Rejection
-from schemas.engine_schemas import engine_schema
 from tests.broker.history import EVENT, Sent, history
+from tests.broker.process import POLL_S, TIMEOUT_S, Moment, Process, until
+from tests.broker.written import Outputs, line_journal, line_outcomes, line_outputs, read_topic
 from topics.apply import apply, existing_topics
 from topics.naming import LineTopics, line_topics
 from topics.plan import plan
 
-T = TypeVar("T")
-Written = tuple[bytes | None, bytes | None, Headers]  # key, value, headers
-Outputs = dict[str, dict[int, list[Written]]]
 NUMBERS = (
     "'dep_delay', 'distance', 'temp', 'humid', 'wind_speed', 'precip', 'pressure', 'visib',"
     " 'hour', 'weekday'"
@@ -52,75 +46,6 @@ RECIPE = (
     f" + (Select({NUMBERS}) | StandardScaler()) | LogisticRegression(optimizer=SGD({{rate!r}}))"
 )
 RATE = 0.01
-TIMEOUT_S = 120.0  # of anything here; a noisy machine needs far less
-POLL_S = 0.02
-
-
-class Source(NamedTuple):
-    """An input record's place."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
-class Moment(NamedTuple):
-    """What a line's transaction has done that is not decided yet: written records, sent offsets."""
-
-    written: bool
-    sent: bool
-
-
-def until(what: str, found: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
-    """Ask again until the answer is true, and return it."""
-    deadline = time.monotonic() + timeout_s
-    while not (answer := found()):
-        assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
-        time.sleep(POLL_S)
-    return answer
-
-
-class Process:
-    """A process of the factory, with its log."""
-
-    def __init__(self, arguments: Iterable[str], log: Path, more: Mapping[str, str]) -> None:
-        self.log = log
-        with log.open("ab") as sink:
-            self._from = sink.tell()  # a predecessor may have written there
-            self._popen = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
-                stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
-                env={**os.environ, **more}, start_new_session=True,
-            )  # fmt: skip
-        self.pid = self._popen.pid
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal."""
-        self._popen.send_signal(number)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._popen.kill()
-        self._popen.wait(TIMEOUT_S)
-
-    def stop(self) -> int:
-        """Tell it to end; return its exit code."""
-        self._popen.terminate()
-        return self.ended()
-
-    def ended(self) -> int:
-        """Wait until it ends by itself; return its exit code."""
-        return self._popen.wait(TIMEOUT_S)
-
-    def is_running(self) -> bool:
-        """Tell whether it has not ended."""
-        return self._popen.poll() is None
-
-    def said(self) -> str:
-        """Return what it has logged so far."""
-        with self.log.open("rb") as log:
-            log.seek(self._from)
-            return log.read().decode(errors="replace")
 
 
 class Factory:
@@ -344,75 +269,20 @@ class Factory:
         return line_topics(line or self.line)
 
     def outputs(self, line: str | None = None) -> Outputs:
-        """Return what a line wrote, per kind and partition, in order.
-
-        What legitimately differs from line to line is made the same: the revision in scores,
-        the line's name in dead letters.
-        """
-        topics = self.topics(line)
-        return {
-            "scores": _each(self.read(topics.scores), partial(_unrevised, "labline.Score")),
-            "shadow": _each(self.read(topics.shadow), partial(_unrevised, "labline.Shadow")),
-            "dlq": _each(self.read(topics.dlq), _unnamed),
-        }
+        """Return what a line wrote, made comparable with what another one wrote."""
+        return line_outputs(self.bootstrap, line or self.line)
 
     def outcomes(self, line: str | None = None) -> Counter[str]:
-        """Return the sums over a line's vitals: totals, and what became of labels."""
-        found: Counter[str] = Counter()
-        for records in self.read(self.topics(line).vitals).values():
-            for record in records:
-                vitals = decoded("labline.Vitals", record[3])
-                found.update(vitals["outcomes"])
-                found.update(
-                    {n: vitals[n] for n in ("events", "answers", "dead_letters", "labels")}
-                )
-        return found
+        """Return the sums over a line's vitals."""
+        return line_outcomes(self.bootstrap, line or self.line)
 
     def journal(self, line: str | None = None) -> dict[int, list[Entry]]:
         """Return a line's journal by partition."""
-        journal = self.read(self.topics(line).journal)
-        return {p: [decode_entry(r[3]) for r in records] for p, records in journal.items()}
+        return line_journal(self.bootstrap, line or self.line)
 
     def read(self, topic: str) -> dict[int, list[Record]]:
         """Return a topic's committed records by partition."""
         return read_topic(self.bootstrap, topic)
-
-
-def read_topic(bootstrap: str, topic: str) -> dict[int, list[Record]]:
-    """Return a topic's committed records by partition."""
-    offsets = partition_offsets(bootstrap, [topic])[topic]
-    return {
-        partition: [
-            record
-            for batch in read_range(bootstrap, topic, partition, place.start, place.stable)
-            for record in batch
-        ]
-        for partition, place in sorted(offsets.items())
-    }
-
-
-def decoded(schema: str, value: bytes | None) -> dict[str, Any]:
-    """Return a record of an engine's topic, which must be readable."""
-    found = engine_schema(schema).decode(value)
-    assert not isinstance(found, Rejection), found
-    return found
-
-
-def _each(
-    records: Mapping[int, list[Record]], normal: Callable[[Record], Written]
-) -> dict[int, list[Written]]:
-    return {partition: [normal(record) for record in records[partition]] for partition in records}
-
-
-def _unrevised(schema: str, record: Record) -> Written:
-    datum = decoded(schema, record[3])
-    # the engine writes these bytes without fastavro: they must be what fastavro writes
-    assert engine_schema(schema).encode(datum) == record[3]
-    return record[2], engine_schema(schema).encode({**datum, "revision": 0}), record[4]
-
-
-def _unnamed(record: Record) -> Written:
-    return record[2], record[3], [h for h in record[4] or [] if h[0] != "labline.error.line"]
 
 
 def _replace(path: Path, old: str, new: str) -> None:

@@ -21,9 +21,11 @@ from engine.broker.reader import partition_offsets
 from engine.core.record import Record
 from lab_replay.parity import parity
 from tests.broker import oracle
-from tests.broker.factory import RATE, RECIPE, Factory, Source, decoded, until
+from tests.broker.factory import RATE, RECIPE, Factory
 from tests.broker.history import EVENT, Sent
 from tests.broker.kafka_tools import console_consumer_count
+from tests.broker.process import until
+from tests.broker.written import Source, decoded
 
 FIRST, LAST = date(2013, 1, 1), date(2013, 1, 31)
 MODEL = "delay@1"

@@ -3,7 +3,9 @@
 from datetime import date
 from pathlib import Path
 
-from tests.broker.factory import Factory, Outputs, until
+from tests.broker.factory import Factory
+from tests.broker.process import until
+from tests.broker.written import Outputs
 
 FIRST, LAST = date(2013, 1, 1), date(2013, 1, 6)
 SINGLE_RECORDS = 500  # taken in transactions of one record: slow, so a shorter stretch
