@@ -15,7 +15,8 @@ import numpy as np
 
 from engine.core.line import Line
 from engine.core.record import ANSWER, INPUTS, SHADOW, Record
-from engine.core.task import Run, Slot, Spec, Task
+from engine.core.spec import Slot, Spec
+from engine.core.task import Run, Task
 from engine.errors import LablineError
 from engine.models.configuration import CANDIDATE
 from engine.models.learner import RiverClassifier

@@ -6,7 +6,8 @@ from itertools import chain
 from engine.broker.reader import Offsets, partition_offsets, read_range
 from engine.core.journal import Entry, decode_entry
 from engine.core.refold import Source, refold
-from engine.core.task import Run, Spec, Task
+from engine.core.spec import Spec
+from engine.core.task import Run, Task
 from engine.errors import LablineError
 
 PastRun = tuple[Entry, Run, Task]

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from engine.core.journal import Entry
 from engine.core.record import Record
-from engine.core.task import Run, Spec, Task
+from engine.core.spec import Spec
+from engine.core.task import Run, Task
 from engine.errors import LablineError
 
 #: An input's committed records in order, in batches.

@@ -7,13 +7,12 @@ Score first, learn second.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from engine.core.dead_letter import Origin, dead_letter
-from engine.core.features import Features, extractor
+from engine.core.features import extractor
 from engine.core.journal import digest, runs
 from engine.core.labels import EVICTED, EXPIRED, LabelJoin
-from engine.core.line import Line
 from engine.core.ordering import (
     NO_TIME,
     RECORD_OVERHEAD_BYTES,
@@ -42,53 +41,11 @@ from engine.core.score import (
     subject,
     varint,
 )
-from schemas.avro import Rejection, Schema
+from engine.core.spec import Slot, Spec
+from schemas.avro import Rejection
 
 FUTURE = Rejection("time", "future", "event time is too far ahead")
 TRACE_HEADER = "traceparent"  # W3C trace context: an answer belongs to its event's trace
-
-
-class Learner(Protocol):
-    """What a slot holds: anything that scores features and learns a label."""
-
-    def score(self, features: Features) -> float:
-        """Return the probability of the positive label, before learning it."""
-
-    def learn(self, features: Features, label: bool) -> None:
-        """Learn one label."""
-
-
-class Slot(NamedTuple):
-    """A model in its place. `model` is ``name@N`` for a promoted one."""
-
-    slot: str
-    model: str
-    learner: Learner
-
-
-@dataclass(frozen=True)
-class Spec:
-    """All that a task's behaviour depends on, beside its journal and inputs.
-
-    Attributes
-    ----------
-    revision
-        Offset on the control topic of the configuration in force.
-    inputs
-        Topics of events, labels (None: the line has none) and retries.
-    champion
-        Its score is the answer.
-    others
-        Score and learn beside it, to the shadow topic.
-    """
-
-    line: Line
-    revision: int
-    inputs: tuple[str, str | None, str]
-    event_schema: Schema
-    label_schema: Schema | None
-    champion: Slot
-    others: tuple[Slot, ...] = ()
 
 
 @dataclass

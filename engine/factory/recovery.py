@@ -14,7 +14,8 @@ from confluent_kafka import Consumer, TopicPartition
 from engine.broker.past import read_journal, refold_partition
 from engine.broker.positions import start_offsets
 from engine.core.journal import Entry
-from engine.core.task import Spec, Task
+from engine.core.spec import Spec
+from engine.core.task import Task
 from engine.errors import LablineError
 from engine.models.configuration import spec_of
 from engine.models.control import Control

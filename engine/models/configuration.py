@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.core.line import Line
-from engine.core.task import Slot, Spec
+from engine.core.spec import Slot, Spec
 from engine.models.control import Revision
 from engine.models.learner import RiverClassifier
 from schemas.avro import Schema

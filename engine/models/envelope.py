@@ -49,7 +49,11 @@ def unseal(kind: str, envelope: bytes | None, keys: PublicKeys) -> dict[str, Any
         return "of a format that this version does not read"
     if not all(isinstance(part, str) for part in (key, payload, signature)):
         return "not an envelope"
-    if not verify(keys, key, _signed(kind, payload), signature):
+    try:
+        signed = _signed(kind, payload)
+    except UnicodeEncodeError:  # half of a surrogate pair is JSON, but no text
+        return "not an envelope"
+    if not verify(keys, key, signed, signature):
         return "not signed by a trusted key"
     document = json.loads(payload)
     return document if isinstance(document, dict) else "not a document"

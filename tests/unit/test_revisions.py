@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from engine.core.journal import Entry
 from engine.core.record import ANSWER, Record
 from engine.core.refold import refold
-from engine.core.task import Run, Slot, Spec, Task
+from engine.core.spec import Slot, Spec
+from engine.core.task import Run, Task
 from schemas.avro import Schema
 from tests.unit.test_task import END, EVENT, Remember, event, label, make_task, scores
 

@@ -8,7 +8,8 @@ import pytest
 from engine.core.journal import Entry, decode_entry, encode_entry
 from engine.core.line import Line
 from engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Record
-from engine.core.task import Run, Slot, Spec, Task
+from engine.core.spec import Slot, Spec
+from engine.core.task import Run, Task
 from schemas.avro import Schema
 from schemas.engine_schemas import engine_schema
 
