@@ -1,5 +1,6 @@
 """The command ``labline``: every command group, and the one place where errors meet people."""
 
+import signal
 import sys
 from typing import Annotated
 
@@ -58,6 +59,8 @@ app.command("demo")(demo.demo)
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 the answer is no or an error, 2 wrong usage."""
+    # a shell's background job starts with it ignored; whoever sends one means it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app()
     except LablineError as error:

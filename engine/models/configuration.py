@@ -4,12 +4,13 @@ from typing import Any
 
 from engine.core.line import Line
 from engine.core.spec import Slot, Spec
+from engine.models.control import CHAMPION as CHAMPION
 from engine.models.control import Revision
 from engine.models.learner import RiverClassifier
 from schemas.avro import Schema
 from topics.naming import line_topics
 
-CHAMPION, BASELINE, CANDIDATE = "champion", "baseline", "candidate"
+BASELINE, CANDIDATE = "baseline", "candidate"
 
 
 def declaration(line: Line, event_schema: Schema, label_schema: Schema | None) -> dict[str, Any]:

@@ -6,7 +6,9 @@ void for every reader, so two operators cannot both win. A revision is its recor
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.core.record import Record
 from engine.models.envelope import seal, unseal
@@ -15,6 +17,7 @@ from engine.models.signing import PublicKeys, Signer
 FORMAT = 1
 KIND = "control"
 PROMOTE = "promote"
+CHAMPION = "champion"
 NO_REVISION = -1
 
 
@@ -50,6 +53,37 @@ class Revision:
     slots: dict[str, ModelRef]
 
 
+class _Exact(BaseModel):
+    """A part of a record: nothing is missing, nothing unknown, nothing of another type."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class _Model(_Exact):
+    name: str
+    version: int
+    recipe: str
+    manifest: str
+
+
+class _Declaration(_Exact):
+    line: dict[str, Any]
+    event_schema: dict[str, Any]
+    label_schema: dict[str, Any] | None
+
+
+class _Promotion(_Exact):
+    """What a control record says; a trusted key vouches for who said it, not for its form."""
+
+    format: Literal[1]
+    kind: Literal["promote"]
+    previous: int
+    line: str
+    slot: Literal["champion", "challenger"]
+    model: _Model
+    declaration: _Declaration
+
+
 @dataclass
 class Control:
     """The control topic, folded."""
@@ -63,27 +97,38 @@ class Control:
         """Fold further records; void ones are remembered with their reason, never obeyed."""
         for offset, _, _, value, _ in records:
             document = unseal(KIND, value, keys)
-            reason = document if isinstance(document, str) else self._refusal(document)
-            if reason:
-                self.void.append((offset, reason))
+            told = document if isinstance(document, str) else _read(document)
+            reason = told if isinstance(told, str) else self._refusal(told)
+            if isinstance(told, _Promotion) and reason is None:
+                self._obey(offset, told)
             else:
-                assert isinstance(document, dict)
-                self._obey(offset, document)
+                self.void.append((offset, str(reason)))
 
-    def _refusal(self, document: dict[str, Any]) -> str | None:
-        if document.get("format") != FORMAT or document.get("kind") != PROMOTE:
-            return "of a format or kind that this version does not read"
-        if document["previous"] != self.revision:
+    def _refusal(self, told: _Promotion) -> str | None:
+        if told.previous != self.revision:
             return "its previous revision is not the last valid one"
+        if told.declaration.line.get("name") != told.line:
+            return "it declares another line than it names"
+        if told.slot != CHAMPION and told.line not in self.lines:
+            return "its line has no champion yet"
         return None
 
-    def _obey(self, offset: int, document: dict[str, Any]) -> None:
-        line = document["line"]
-        before = self.lines[line].slots if line in self.lines else {}
-        slots = {**before, document["slot"]: ModelRef(**document["model"])}
-        revision = Revision(offset, line, document["declaration"], slots)
+    def _obey(self, offset: int, told: _Promotion) -> None:
+        before = self.lines[told.line].slots if told.line in self.lines else {}
+        slots = {**before, told.slot: ModelRef(**dict(told.model))}
+        revision = Revision(offset, told.line, dict(told.declaration), slots)
         self.revision = offset
-        self.lines[line] = self.history[offset] = revision
+        self.lines[told.line] = self.history[offset] = revision
+
+
+def _read(document: dict[str, Any]) -> _Promotion | str:
+    """Return what a signed document says, or why it is void."""
+    if document.get("format") != FORMAT or document.get("kind") != PROMOTE:
+        return "of a format or kind that this version does not read"
+    try:
+        return _Promotion.model_validate(document)
+    except ValidationError:
+        return "not formed as this version writes it"
 
 
 def promotion(

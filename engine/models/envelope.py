@@ -51,11 +51,14 @@ def unseal(kind: str, envelope: bytes | None, keys: PublicKeys) -> dict[str, Any
         return "not an envelope"
     try:
         signed = _signed(kind, payload)
-    except UnicodeEncodeError:  # half of a surrogate pair is JSON, but no text
+    except UnicodeEncodeError:  # half of a surrogate pair: nobody can have signed that
         return "not an envelope"
     if not verify(keys, key, signed, signature):
         return "not signed by a trusted key"
-    document = json.loads(payload)
+    try:
+        document = json.loads(payload)
+    except (ValueError, RecursionError):
+        return "not a document"
     return document if isinstance(document, dict) else "not a document"
 
 

@@ -6,9 +6,11 @@ evaluated: names, calls with literal arguments, ``|`` and ``+`` are all there is
 
 import ast
 import difflib
+import inspect
 from typing import Any
 
 from river import (
+    base,
     compose,
     linear_model,
     naive_bayes,
@@ -42,10 +44,14 @@ ALLOWED: dict[str, Any] = {
     )
 }
 RECIPE_MAX_CHARACTERS = 4_000
+PARAMETERS = "see the estimators' parameters in river's documentation"
 
 
 def parse(recipe: str) -> Any:
-    """Return the fresh river estimator that a recipe describes.
+    """Return the fresh river classifier that a recipe describes.
+
+    It is tried once on an event without features, so that a parameter of the wrong type is said
+    here and not by a scorer.
 
     Raises
     ------
@@ -64,18 +70,25 @@ def parse(recipe: str) -> Any:
     if len(recipe) > RECIPE_MAX_CHARACTERS:
         raise _refused("the recipe is too long", f"at most {RECIPE_MAX_CHARACTERS} characters")
     try:
-        tree_ = ast.parse(recipe.strip(), mode="eval")
-        return _build(tree_.body)
+        body = ast.parse(recipe.strip(), mode="eval").body
+        model, twin = _build(body), _build(body)
     except SyntaxError as error:
         raise _refused(
             f"not an expression: {error.msg}", "write Estimator(...) | Estimator(...)"
         ) from error
     except RecursionError as error:
         raise _refused("the recipe is nested too deeply", "write it flatter") from error
-    except (TypeError, ValueError) as error:
-        raise _refused(
-            str(error), "see the estimator's parameters in river's documentation"
-        ) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _refused(str(error), PARAMETERS) from error
+    if not isinstance(model, base.Classifier):
+        raise _refused("the recipe is no classifier", "end it with | LogisticRegression() or such")
+    try:
+        twin.predict_proba_one({})
+        twin.learn_one({}, True)
+        twin.predict_proba_one({})
+    except Exception as error:
+        raise _refused(f"the recipe does not learn: {error}", PARAMETERS) from error
+    return model
 
 
 def _build(node: ast.expr) -> Any:
@@ -88,7 +101,12 @@ def _build(node: ast.expr) -> Any:
             named = {keyword.arg: _build(keyword.value) for keyword in keywords if keyword.arg}
             if len(named) < len(keywords):
                 raise _refused("** is not part of a recipe", "name the parameters")
-            return _estimator(name)(*(_build(argument) for argument in args), **named)
+            estimator = _estimator(name)
+            if "seed" in inspect.signature(estimator).parameters and named.get("seed") is None:
+                raise _refused(
+                    f"{name} needs a seed", "the same past must give the same model: seed=1"
+                )
+            return estimator(*(_build(argument) for argument in args), **named)
         case ast.Constant(value=bool() | int() | float() | str() | None as value):
             return value
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):

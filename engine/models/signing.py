@@ -86,7 +86,10 @@ def verify(keys: PublicKeys, name: str, data: bytes, signature: str) -> bool:
     if key is None:
         return False
     try:
-        key.verify(b64decode(signature, validate=True), data)
+        raw = b64decode(signature, validate=True)
+        if b64encode(raw).decode() != signature:  # the same bytes, spelt in another way
+            return False
+        key.verify(raw, data)
     except (InvalidSignature, ValueError):
         return False
     return True

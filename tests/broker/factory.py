@@ -98,7 +98,16 @@ class Factory:
         """Create what is declared and not there."""
         declared = catalogue(self.workspace)
         existing = existing_topics(self.admin, [topic.name for topic in declared])
-        apply(self.admin, plan(declared, existing))
+        names = apply(self.admin, plan(declared, existing))
+        until("partitions that answer", partial(self._answer, names))
+
+    def _answer(self, names: list[str]) -> bool:
+        """Tell whether topics can be asked: a leader may be named a moment before it knows."""
+        try:
+            partition_offsets(self.bootstrap, names)
+        except KafkaException:
+            return False
+        return True
 
     def publish(self, sent: Iterable[Sent]) -> None:
         """Publish records as they are."""

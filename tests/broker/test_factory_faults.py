@@ -9,11 +9,12 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
 from engine.errors import LablineError
-from engine.factory.process import EXIT_HANDLED
+from engine.factory.exits import EXIT_HANDLED
 from engine.factory.recovery import recover
 from engine.models.configuration import CHAMPION, spec_of
 from engine.models.control import Control
-from tests.broker.factory import RATE, RECIPE, Factory, until
+from tests.broker.factory import RATE, RECIPE, Factory
+from tests.broker.process import until
 
 FIRST, SECOND, THIRD = date(2013, 1, 1), date(2013, 1, 2), date(2013, 1, 3)
 NEXT_RATE = math.nextafter(RATE, 1.0)
