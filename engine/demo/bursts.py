@@ -12,13 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from engine.broker.reader import partition_offsets, read_range
-from engine.demo.processes import check_alive
+from engine.demo.processes import check_alive, is_stable
 from engine.errors import LablineError
+from engine.ops.lag import GroupLag
 from schemas.engine_schemas import engine_schema
 
 LATE, BURSTS = "flights-bursts.late", "flights.bursts"  # topics of examples/flights/agents.py
 PATIENCE_S = 60.0
 POLL_S = 0.2
+
+
+def is_watching(found: GroupLag) -> bool:
+    """Tell whether the agents read their own topic too: made at their start, joined a bit later."""
+    return is_stable(found) and any(r.topic == LATE and r.member for r in found.partitions)
+
+
+def has_counted(found: GroupLag) -> bool:
+    """Tell whether all that was sent on was counted: that topic has no transactions in it."""
+    return all(r.verdict == "caught up" for r in found.partitions if r.topic == LATE)
 
 
 def await_agents(

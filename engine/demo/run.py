@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from engine.broker import embedded
 from engine.broker.clients import admin_client
 from engine.broker.reader import partition_offsets
-from engine.demo.bursts import await_agents, found_bursts
+from engine.demo.bursts import await_agents, found_bursts, has_counted, is_watching
 from engine.demo.facts import Facts, gather
 from engine.demo.history import EVENTS, LABELS, Days, publish_history
 from engine.demo.live import Latency, publish_live
-from engine.demo.processes import await_group, is_caught_up, is_stable, running
+from engine.demo.processes import await_group, is_caught_up, running
 from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys
 from engine.ops.lag import GroupLag
@@ -188,7 +188,7 @@ def _factory(space: Workspace, broker: str, bar: Bar, begun: _Begun) -> Demo:
         agents = ["agents.py", "worker", "-l", "warn", "--without-web"]
         with running(agents, space.root, logs / "agents.log") as app:
             with bar("starting the Faust agents", None):
-                await_group(broker, AGENTS, app, logs / "agents.log", is_stable)
+                await_group(broker, AGENTS, app, logs / "agents.log", is_watching)
             before = {
                 p: o.stable
                 for p, o in partition_offsets(broker, [topics.scores])[topics.scores].items()
@@ -199,6 +199,7 @@ def _factory(space: Workspace, broker: str, bar: Bar, begun: _Begun) -> Demo:
             with bar("the factory and the agents finish", None):
                 await_group(broker, GROUP, process, logs / "worker.log", is_caught_up)
                 await_agents(broker, topics.scores, before, app, logs / "agents.log")
+                await_group(broker, AGENTS, app, logs / "agents.log", has_counted)
     with bar("counting", None):
         bursts = found_bursts(broker)
         late_from = date(YEAR, 12, 1) if begun.month is None else days.first_live
