@@ -3,23 +3,17 @@
 Nothing here knows what the right answer is: see `tests.broker.oracle`.
 """
 
-import signal
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    Producer,
-)
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from engine.broker.clients import admin_client, producer_config
+from engine.broker.clients import admin_client, consumer_config, producer_config
 from engine.broker.reader import partition_offsets
 from engine.core.journal import Entry
 from engine.core.record import Record
@@ -31,7 +25,7 @@ from engine.workspace.catalogue import catalogue
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
 from tests.broker.history import EVENT, Sent, history
-from tests.broker.process import POLL_S, TIMEOUT_S, Moment, Process, until
+from tests.broker.process import TIMEOUT_S, Process, until
 from tests.broker.written import Outputs, line_journal, line_outcomes, line_outputs, read_topic
 from topics.apply import apply, existing_topics
 from topics.naming import LineTopics, line_topics
@@ -46,6 +40,7 @@ RECIPE = (
     f" + (Select({NUMBERS}) | StandardScaler()) | LogisticRegression(optimizer=SGD({{rate!r}}))"
 )
 RATE = 0.01
+PARTITIONS = 4  # of each topic of the example
 
 
 class Factory:
@@ -117,11 +112,11 @@ class Factory:
 
     def produce(self, producer: Producer, sent: Iterable[Sent]) -> None:
         """Hand records to a producer."""
-        for kind, key, value, headers in sent:
+        for kind, key, value, headers, time_ms in sent:
             topic = self.events if kind == EVENT else self.labels
             while True:
                 try:
-                    producer.produce(topic, value, key, headers=headers)
+                    producer.produce(topic, value, key, headers=headers, timestamp=time_ms)
                 except BufferError:
                     producer.poll(0.1)
                 else:
@@ -160,12 +155,15 @@ class Factory:
         *,
         instance: str = "0",
         batch_max: int | None = None,
+        stops: tuple[str, int, str] | None = None,
         **environment: str,
     ) -> Process:
-        """Start a scorer process, as the supervisor would."""
+        """Start a scorer process, as the supervisor would; `stops`: see `tests.crash.dying`."""
         line = line or self.line
-        arguments = ["engine.factory.process", "--bootstrap", self.bootstrap]
-        arguments += ["--line", line, "--instance", instance]
+        arguments = ["engine.factory.process"]
+        if stops is not None:
+            arguments = ["tests.crash.dying", *map(str, stops)]
+        arguments += ["--bootstrap", self.bootstrap, "--line", line, "--instance", instance]
         arguments += ["--keys", str(self.workspace.keys_dir)]
         if batch_max is not None:
             arguments += ["--batch-max", str(batch_max)]
@@ -187,9 +185,20 @@ class Factory:
     def committed(self, line: str | None = None) -> dict[tuple[str, int], int]:
         """Return the committed offsets of a line's group, without waiting for open commits."""
         group = f"labline.{line or self.line}"
-        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-        told: Any = asked[group].result(TIMEOUT_S).topic_partitions
+        # not by the AdminClient: its answer crashes the process while a coordinator loads
+        config = consumer_config(self.bootstrap, group_id=group)
+        config["isolation.level"] = "read_uncommitted"
+        with closing(Consumer(config)) as consumer:
+            told = until(f"commits of {group}", partial(self._commits, consumer))
         return {(p.topic, p.partition): p.offset for p in told if p.offset >= 0}
+
+    def _commits(self, consumer: Consumer) -> list[TopicPartition]:
+        topics = (self.events, self.labels)
+        places = [TopicPartition(t, p) for t in topics for p in range(PARTITIONS)]
+        try:
+            return consumer.committed(places, TIMEOUT_S)
+        except KafkaException:  # its coordinator is not there yet
+            return []
 
     def progress(self, line: str | None = None) -> int:
         """Return how many offsets of events and labels are committed."""
@@ -241,37 +250,6 @@ class Factory:
             return all(o.stable == o.end for topic in offsets.values() for o in topic.values())
 
         until(f"no open transaction on {names}", rests)
-
-    def moment(self, line: str | None = None) -> Moment:
-        """Return where in a transaction a frozen scorer stands."""
-        line = line or self.line
-        offsets = partition_offsets(self.bootstrap, list(line_topics(line)))
-        written = any(o.stable < o.end for topic in offsets.values() for o in topic.values())
-        group = f"labline.{line}"
-        asked = self.admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], require_stable=True
-        )
-        try:
-            told: Any = asked[group].result(TIMEOUT_S).topic_partitions
-            sent = any(place.error is not None for place in told)
-        except KafkaException as error:
-            assert error.args[0].code() == KafkaError.UNSTABLE_OFFSET_COMMIT, error  # noqa: PT017
-            sent = True
-        return Moment(written, sent)
-
-    def freeze(
-        self, process: Process, wanted: Callable[[Moment], bool], line: str | None = None,
-        tries: int = 60,
-    ) -> Moment:  # fmt: skip
-        """Freeze a scorer at a wanted moment, or at any one after so many tries."""
-        while True:
-            process.send(signal.SIGSTOP)
-            moment = self.moment(line)
-            if wanted(moment) or tries == 0:
-                return moment
-            process.send(signal.SIGCONT)
-            tries -= 1
-            time.sleep(POLL_S)
 
     def topics(self, line: str | None = None) -> LineTopics:
         """Return the names of the topics that a line writes."""

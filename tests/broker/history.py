@@ -16,6 +16,8 @@ from schemas.avro import Schema
 
 EVENT, LABEL = "event", "label"
 DAY_MS = 86_400_000
+YEAR_MS = 1_357_000_000_000  # 2013
+HORIZON_MS = 2 * DAY_MS  # of the line's labels
 FUTURE_MS = 4_102_444_800_000  # 2100
 CARELESS = 200
 FUTURES = 5
@@ -30,6 +32,7 @@ class Sent(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]] | None = None
+    time_ms: int = YEAR_MS  # as its producer stamps it: with the time at which it happened
 
 
 Told = tuple[int, str, dict[str, Any]]  # event time, kind, datum
@@ -50,7 +53,7 @@ def history(first: date, last: date) -> list[Sent]:
     told.sort(key=lambda entry: entry[0])  # stable: late labels find their place
     for at in range(0, len(told) - DISORDER_BY, DISORDER_EVERY):
         told.insert(at + DISORDER_BY, told.pop(at))
-    sent = [_sent(at, kind, datum) for at, (_, kind, datum) in enumerate(told)]
+    sent = [_sent(at, *entry) for at, entry in enumerate(told)]
     broken = list(_broken(told))
     every = max(1, len(sent) // len(broken))
     for turn, record in enumerate(broken):
@@ -59,12 +62,18 @@ def history(first: date, last: date) -> list[Sent]:
 
 
 def _told(first: date, last: date) -> Iterator[Told]:
+    on_the_brink = set()
     for turn, (time_ms, kind, datum) in enumerate(timeline(first, last)):
         if kind == DEPARTED:
             yield time_ms, EVENT, datum
             if turn % 307 == 0:  # sent twice, as producers do that try again
                 yield time_ms, EVENT, datum
-        else:
+            if turn % 61 == 0:  # its label comes when it expires, to the millisecond
+                on_the_brink.add(datum["id"])
+                due_ms = time_ms + HORIZON_MS
+                label = {"id": datum["id"], "flight_key": datum["flight_key"], "late": True}
+                yield due_ms, LABEL, {**label, "event_time": due_ms}
+        elif datum["id"] not in on_the_brink:
             yield from _labels(turn, time_ms, datum)
 
 
@@ -84,13 +93,13 @@ def _labels(turn: int, time_ms: int, datum: dict[str, Any]) -> Iterator[Told]:
         yield time_ms, LABEL, {**datum, "id": "ZZ-1-JFK-20130101T0500"}
 
 
-def _sent(at: int, kind: str, datum: dict[str, Any]) -> Sent:
+def _sent(at: int, time_ms: int, kind: str, datum: dict[str, Any]) -> Sent:
     schema = schemas()[kind == LABEL]
     key = None if at % 211 == 7 else datum["flight_key"].encode()
     headers: list[tuple[str, bytes | None]] | None = None
     if at % 113 == 0:
         headers = [("traceparent", b"00-%032x-01" % at), ("empty", None), ("ce_source", b"desk")]
-    return Sent(kind, key, schema.encode(datum), headers)
+    return Sent(kind, key, schema.encode(datum), headers, time_ms)
 
 
 def _broken(told: list[Told]) -> Iterator[Sent]:

@@ -7,18 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 TIMEOUT_S = 120.0  # of anything here; a noisy machine needs far less
 POLL_S = 0.02
-
-
-class Moment(NamedTuple):
-    """What a line's transaction has done that is not decided yet: written records, sent offsets."""
-
-    written: bool
-    sent: bool
 
 
 def until(what: str, found: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
@@ -61,6 +54,16 @@ class Process:
     def ended(self) -> int:
         """Wait until it ends by itself; return its exit code."""
         return self._popen.wait(TIMEOUT_S)
+
+    def await_freeze(self) -> None:
+        """Wait until it has stopped itself with SIGSTOP."""
+        asked = ["ps", "-o", "stat=", "-p", str(self.pid)]
+
+        def frozen() -> bool:
+            assert self.is_running(), f"it ended\n{self.said()}"
+            return subprocess.run(asked, capture_output=True, check=False).stdout[:1] == b"T"
+
+        until(f"process {self.pid} has stopped itself", frozen)
 
     def is_running(self) -> bool:
         """Tell whether it has not ended."""

@@ -4,16 +4,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from engine.broker.clients import producer_config
+from engine.broker.clients import consumer_config, producer_config
+from engine.core.record import EVENTS
+from engine.core.task import Task
 from engine.errors import LablineError
+from engine.factory.inputs import TaskInputs
 from engine.factory.recovery import recover
 from engine.factory.scorer import IDLE_POLL_S
 from engine.models.configuration import spec_of
@@ -137,14 +141,45 @@ def test_a_backlog_in_one_partition_is_not_taken_in_idle_steps(
     with Factory(broker, name, tmp_path) as factory:
         factory.promote()
         producer = Producer(producer_config(broker))
-        for _, key, value, _ in events:
-            producer.produce(factory.events, value, key, 0)
+        for event in events:
+            producer.produce(factory.events, event.value, event.key, 0)
         assert producer.flush(TIMEOUT_S) == 0
         factory.finish(factory.scorer(batch_max=40))
         journal = factory.read(factory.topics().journal)[0]
         assert len(journal) >= len(events) / 40
         gaps_ms = [after[1] - before[1] for before, after in pairwise(journal)]
         assert median(gaps_ms) < IDLE_POLL_S * 1000
+
+
+def test_an_end_that_was_seen_is_forgotten_with_the_next_record(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """Else a scorer that fell behind would take all events before the labels that wait."""
+    with Factory(broker, name, tmp_path) as factory:
+        spec = spec_of(factory.promote())
+        task = Task(spec, 0, (0, 0, 0))
+        with closing(Consumer(consumer_config(broker))) as consumer:
+            inputs = TaskInputs(consumer, task, spec.inputs, wait_ms=5_000)
+            assert inputs.at_end() == [False, False, False]  # before the first answer: unknown
+            consumer.assign([TopicPartition(factory.events, 0, 0)])
+            position = inputs.positions[EVENTS]
+            assert position is not None
+            position.saw_eof(next_message(consumer).offset() or 0)
+            assert inputs.at_end() == [True, False, False]
+            producer = Producer(producer_config(broker))
+            for value in (b"1", b"2"):
+                producer.produce(factory.events, value, b"k", 0)
+            assert producer.flush(TIMEOUT_S) == 0
+            inputs.add(EVENTS, next_message(consumer))
+            assert inputs.at_end() == [False, False, False]
+            inputs.add(EVENTS, next_message(consumer))
+            assert inputs.at_end() == [True, False, False]  # by the watermark
+
+
+def next_message(consumer: Consumer) -> Message:
+    """Return the next record or end of partition."""
+    (message,) = consumer.consume(1, TIMEOUT_S)
+    return message
 
 
 FOREIGN_HEADER = """

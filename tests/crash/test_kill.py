@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import urllib.request
-from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,26 +17,25 @@ import pytest
 
 from engine.factory.worker import free_port
 from tests.broker.factory import Factory
-from tests.broker.process import Moment, Process, until
+from tests.broker.process import Process, until
+from tests.crash.dying import POINTS
 
 FIRST, LAST = date(2013, 1, 1), date(2013, 1, 7)
 BATCH = 60  # small: many transactions to die in
 GONE_S = 10.0  # in which an orphaned scorer ends
 
 
-def between(moment: Moment) -> bool:
-    """Tell whether no transaction is open."""
-    return not moment.written and not moment.sent
-
-
-def written(moment: Moment) -> bool:
-    """Tell whether records were written whose offsets were not sent yet."""
-    return moment.written and not moment.sent
-
-
-def sent(moment: Moment) -> bool:
-    """Tell whether records and offsets were sent, and nothing is decided."""
-    return moment.written and moment.sent
+#: How often each point is reached before the process dies there: early enough for all of them.
+TURNS = {
+    "before-recovery": 2,
+    "after-recovery": 3,
+    "after-poll": 4,
+    "after-fold": 7,
+    "after-answer": 200,
+    "after-shadow": 100,
+    "after-dead-letter": 2,
+}
+TURN = 4
 
 
 class Pair:
@@ -52,15 +50,25 @@ class Pair:
         self.total = sum(factory.ends().values())
         self._before = 0
 
-    def start(self, instance: str = "0") -> Process:
+    def start(self, instance: str = "0", stops: tuple[str, int, str] | None = None) -> Process:
         """Start a scorer of the line that is maltreated."""
         self._before = self.factory.progress(self.line)
-        return self.factory.scorer(self.line, instance=instance, batch_max=BATCH)
+        return self.factory.scorer(self.line, instance=instance, batch_max=BATCH, stops=stops)
 
     def await_share(self, share: float) -> None:
         """Wait until this share of the input is committed, and more than at the last start."""
         reached = max(self.total * share, self._before + 1)
         until(f"{share:.0%} done", lambda: self.factory.progress(self.line) >= reached)
+
+    def join(self, first: Process, instance: str) -> Process:
+        """Start a second scorer while the first is frozen, or it would find nothing left to do."""
+        first.await_freeze()
+        second = self.start(instance)
+        until("both are members", lambda: members(self.factory, self.line) == 2)
+        first.send(signal.SIGCONT)
+        until("the first has tasks", lambda: '"partitions": [0, 1]' in first.said())
+        until("the second has tasks", lambda: '"partitions": [2, 3]' in second.said())
+        return second
 
     def check(self) -> None:
         """Compare all that the two lines wrote."""
@@ -75,22 +83,18 @@ class Pair:
             assert borders == [e.next_offsets for e in entries[:-1]]
 
 
-def test_a_killed_scorer_loses_and_doubles_nothing(broker: str, name: str, tmp_path: Path) -> None:
-    """A power cut comes between, inside and at the end of transactions; the log must not tell."""
-    deaths: list[Callable[[Moment], bool]] = [between, sent, written]
+def test_a_scorer_killed_anywhere_loses_and_doubles_nothing(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    """A power cut comes between any two steps of a transaction; the log must not tell."""
     with Factory(broker, name, tmp_path) as factory:
         pair = Pair(factory, name)
-        died: list[Moment] = []
-        for turn, wanted in enumerate(deaths):
-            scorer = pair.start()
-            pair.await_share(0.05 + 0.2 * turn)
-            died.append(factory.freeze(scorer, wanted, pair.line))
+        for point in POINTS:
+            scorer = pair.start(stops=(point, TURNS.get(point, TURN), "SIGKILL"))
+            assert scorer.ended() == -signal.SIGKILL, scorer.said()
             assert factory.progress(pair.line) < pair.total, "it had nothing left to do"
-            scorer.kill()
         last = pair.start()
         factory.finish(last, lines=[pair.line])
-        assert between(died[0])
-        assert sent(died[1])
         assert "state rebuilt from the journal" in last.said()
         pair.check()
 
@@ -143,13 +147,8 @@ def test_rebalances_in_mid_run_change_nothing(broker: str, name: str, tmp_path: 
     """Members that come, die, come back and leave move tasks while records are under way."""
     with Factory(broker, name, tmp_path) as factory:
         pair = Pair(factory, name)
-        first = pair.start("a")
-        pair.await_share(0.1)
-        factory.freeze(first, between, pair.line)  # or it would be done before the other starts
-        second = pair.start("b")
-        until("both are members", lambda: members(factory, pair.line) == 2)
-        first.send(signal.SIGCONT)
-        until("the second has tasks", lambda: '"partitions": [2, 3]' in second.said())
+        first = pair.start("a", stops=("after-commit", 5, "SIGSTOP"))
+        second = pair.join(first, "b")
         pair.await_share(0.3)
         second.kill()
         second = pair.start("b")
@@ -168,19 +167,10 @@ def members(factory: Factory, line: str) -> int:
     return len(asked[group].result(30).members)
 
 
-def written_at_most(moment: Moment) -> bool:
-    """Tell whether offsets are not under way: those would hold the successor up."""
-    return not moment.sent
-
-
 @pytest.mark.parametrize(
-    "wanted",
-    [written_at_most, pytest.param(sent, marks=pytest.mark.chaos)],
-    ids=["written", "sent"],
+    "point", ["written", pytest.param("after-offsets", marks=pytest.mark.chaos)]
 )
-def test_a_frozen_zombie_writes_nothing(
-    broker: str, name: str, tmp_path: Path, wanted: Callable[[Moment], bool]
-) -> None:
+def test_a_frozen_zombie_writes_nothing(broker: str, name: str, tmp_path: Path, point: str) -> None:
     """A scorer that slept past its session still believes that its tasks are its own.
 
     Frozen with its offsets sent, it holds its successor up until the transaction times out: that
@@ -188,14 +178,12 @@ def test_a_frozen_zombie_writes_nothing(
     """
     with Factory(broker, name, tmp_path) as factory:
         pair = Pair(factory, name)
-        zombie, heir = pair.start("a"), pair.start("b")
-        until("the zombie has tasks", lambda: '"partitions": [0, 1]' in zombie.said())
-        until("the heir has tasks", lambda: '"partitions": [2, 3]' in heir.said())
-        pair.await_share(0.1)
-        moment = factory.freeze(zombie, written, pair.line, tries=25)
-        if not wanted(moment):
-            zombie.send(signal.SIGCONT)
-            factory.freeze(zombie, wanted, pair.line, tries=200)
+        zombie = pair.start("a", stops=(point, 0, "SIGSTOP"))
+        pair.await_share(0.02)
+        zombie.send(signal.SIGSTOP)
+        heir = pair.join(zombie, "b")
+        zombie.send(signal.SIGUSR1)
+        zombie.await_freeze()
         assert factory.progress(pair.line) < pair.total, "it had nothing left to do"
         factory.await_ends(heir, lines=[pair.line])
         assert '"partitions": [0, 1, 2, 3]' in heir.said()
@@ -230,12 +218,12 @@ def test_a_long_night(broker: str, name: str, tmp_path: Path, seed: int) -> None
                 continue
             match dice.choice(("kill", "stop", "freeze")):
                 case "kill":
-                    factory.freeze(process, dice.choice((between, written, sent)), pair.line, 9)
                     process.kill()
                 case "stop":
                     assert process.stop() in (0, -signal.SIGTERM)  # the latter: it still started
                 case "freeze":
-                    factory.freeze(process, dice.choice((between, written, sent)), pair.line, 9)
+                    process.send(signal.SIGSTOP)
+                    factory.progress(pair.line)  # for as long as that takes
                     process.send(signal.SIGCONT)
             logs.append(process.said())
         for slot, process in slots.items():
