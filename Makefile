@@ -5,12 +5,12 @@ READY := .venv/.ready
 CODE := labline engine topics schemas lab_replay
 CHECKED := $(CODE) tests $(wildcard benchmarks) $(wildcard examples)
 
-.PHONY: help setup demo test lint types layers bench chaos lock clean
+.PHONY: help setup demo test lint types layers bench faults chaos lock clean
 
 help:
 	@echo "make demo    the main job, start to end, on real flights and a real Kafka"
 	@echo "make test    lint, types, layers, tests"
-	@echo "also: setup lint types layers bench chaos lock clean"
+	@echo "also: setup lint types layers bench faults chaos lock clean"
 
 setup: $(READY)
 
@@ -55,6 +55,10 @@ layers: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/scorer.py
+	$(BIN)/python benchmarks/publish.py
+
+faults: $(READY)
+	$(BIN)/python -m tests.faults
 
 chaos: $(READY)
 	$(BIN)/pytest -m chaos

@@ -67,11 +67,16 @@ def _run(job: Job, tell: Connection) -> None:
 
 
 def _scorer(job: Job) -> Callable[[], Any]:
-    from engine.factory.process import Stop, run
+    from engine.factory.process import Options, Stop, run
+    from engine.models.configuration import spec_of
     from engine.models.signing import load_public_keys
+    from engine.models.snapshot_store import SnapshotStore, load_key
 
+    state = job.keys.parent / ".labline"
+    store = SnapshotStore(str(state / "snapshots"), load_key(state / "keys" / "snapshots.key"))
     keys = load_public_keys(job.keys)
-    return lambda: run(job.bootstrap, job.name, "0", keys, None, Stop(os.getppid()))
+    options = Options(job.bootstrap, job.name, "0", keys, None, store, spec_of)
+    return lambda: run(options, Stop(os.getppid()))
 
 
 def _flat(job: Job, told: dict[str, Any]) -> Callable[[], Any]:

@@ -31,7 +31,7 @@ from topics.naming import line_topics
 DAYS, ROUNDS = 120, 4
 POLL_S, POLL_TIMEOUT_S = 0.05, 10.0
 TIMEOUT_S = 1_200.0
-TARGET = 1.3
+TARGET = 0.6
 
 FLAT, EQUAL, SCORER = "flat script", "flat script, equal work", "labline scorer"
 WHAT = {

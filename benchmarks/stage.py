@@ -23,7 +23,8 @@ from engine.workspace.catalogue import catalogue
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
 from topics.apply import apply, existing_topics
-from topics.plan import Declaration, line_topic_declarations, plan
+from topics.plan import line_topic_declarations, plan
+from topics.steps import Declaration
 
 LINE = "flights-delay"
 EVENTS, LABELS = "flights.departed", "flights.arrived"

@@ -1,7 +1,7 @@
 """Experiments as files: ``experiments/*.yaml``, which recipes to compare on which line."""
 
 import difflib
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,6 +93,26 @@ class Experiment(BaseModel):
                     message = f"{path}: {field}.{name}: {error.message}"
                     raise LablineError("LL-FILE-INVALID", message, error.remedy) from error
         return experiment
+
+
+def of_recipes(line: str, recipes: Sequence[str]) -> Experiment:
+    """Return the experiment that compares these recipes.
+
+    Raises
+    ------
+    LablineError
+        ``LL-RECIPE`` naming what is not understood.
+
+    Examples
+    --------
+    >>> list(of_recipes("delays", ["BaseRate()", "NoChange(0.6)", "NoChange(0.9)"]).recipes)
+    ['BaseRate-1', 'NoChange-2', 'NoChange-3']
+    """
+    named = {}
+    for number, recipe in enumerate(recipes, 1):
+        last = list(parse(recipe).steps.values())[-1] if "|" in recipe else parse(recipe)
+        named[f"{type(last).__name__}-{number}"] = recipe
+    return checked(Experiment, {"name": "replay", "line": line, "recipes": named}, "--recipe")
 
 
 class _Loader(yaml.SafeLoader):

@@ -8,22 +8,24 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from engine.core.line import Line
 from engine.core.record import ANSWER, INPUTS, SHADOW, Record
+from engine.core.run import Run
 from engine.core.spec import Slot, Spec
-from engine.core.task import Run, Task
+from engine.core.task import Task
 from engine.errors import LablineError
 from engine.models.configuration import CANDIDATE
-from engine.models.learner import RiverClassifier
+from engine.models.learner import cold
 from lab_replay.prediction_log import NO_LABEL, PredictionLog, merge
 from lab_replay.recording import Recording
 from schemas.avro import Schema
 from schemas.engine_schemas import engine_schema
+from schemas.framing import Codec, Heads
 
 RUN_RECORDS = 5_000
 REFRESH_S = 0.2
@@ -38,6 +40,8 @@ class Trial:
     ----------
     models
         Recipes by name: candidates and baselines alike.
+    writers
+        By frame head, the versions that records may be written with.
     """
 
     recording: Recording
@@ -45,10 +49,11 @@ class Trial:
     event_schema: Schema
     label_schema: Schema
     models: Mapping[str, str]
+    writers: Heads = field(default_factory=dict)
 
     def spec(self) -> Spec:
         """Return the task configuration: every model in a slot of its own, cold."""
-        slots = [Slot(CANDIDATE, name, RiverClassifier(r)) for name, r in self.models.items()]
+        slots = [Slot(CANDIDATE, name, cold(r)) for name, r in self.models.items()]
         return Spec(
             line=self.line,
             revision=NO_REVISION,
@@ -57,6 +62,7 @@ class Trial:
             label_schema=self.label_schema,
             champion=slots[0],
             others=tuple(slots[1:]),
+            writers=self.writers,
         )
 
 
@@ -193,13 +199,13 @@ class _Predictions:
 
 
 def _truth(trial: Trial, partition: int) -> dict[str, bool]:
-    line, decode = trial.line, trial.label_schema.decode
+    line, decode = trial.line, Codec(trial.label_schema, trial.writers).decode
     assert line.labels is not None
     identity, field = line.refers_to or "", line.label or ""
     truth: dict[str, bool] = {}
     for batch in trial.recording.records(line.labels, partition):
         for record in batch:
-            label = decode(record[3])
+            label = decode(record[3], record[4])
             if isinstance(label, dict):
                 truth.setdefault(label[identity], label[field])
     return truth

@@ -18,6 +18,7 @@ from lab_replay.replay import Replayed, Trial, replay
 from lab_replay.report import write_report
 from lab_replay.result import Candidate, Counts, ExperimentResult
 from schemas.avro import Schema
+from schemas.framing import NOTHING_ELSE, Heads
 
 
 def run_experiment(
@@ -27,6 +28,7 @@ def run_experiment(
     recording: Recording,
     out: Path,
     progress: Callable[[int], None] | None = None,
+    writers: Heads = NOTHING_ELSE,
 ) -> ExperimentResult:
     """Replay a recording over an experiment's recipes and the line's baselines.
 
@@ -36,8 +38,10 @@ def run_experiment(
     ----------
     schemas
         Of events and labels.
+    writers
+        By frame head, the versions that records may be written with.
     """
-    trial = Trial(recording, line, *schemas, _models(experiment, line))
+    trial = Trial(recording, line, *schemas, _models(experiment, line), writers)
     replayed = replay(trial, progress)
     result = _result(experiment, line, recording.digest, replayed)
     out.mkdir(parents=True, exist_ok=True)

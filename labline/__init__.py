@@ -5,8 +5,8 @@ What users import, re-exported; nothing is loaded before it is used.
 Examples
 --------
 >>> import labline
->>> sorted(labline.__all__)
-['LablineError', 'Publisher', 'StreamsApp', 'Workspace']
+>>> print(*labline.__all__)
+AsyncPublisher LablineError Publisher SchemaViolation StreamsApp UndeliveredError Workspace testing
 """
 
 from importlib import import_module
@@ -16,23 +16,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.errors import LablineError
+    from engine.publish.async_publisher import AsyncPublisher
     from engine.publish.publisher import Publisher
+    from engine.publish.undelivered import UndeliveredError
     from engine.streams.app import StreamsApp
     from engine.workspace.workspace import Workspace
+    from labline import testing
+    from schemas.avro import SchemaViolation
 
-__all__ = ["LablineError", "Publisher", "StreamsApp", "Workspace"]
+__all__ = [
+    "AsyncPublisher",
+    "LablineError",
+    "Publisher",
+    "SchemaViolation",
+    "StreamsApp",
+    "UndeliveredError",
+    "Workspace",
+    "testing",
+]
 
 _PACKAGES = ("engine", "lab_replay", "schemas", "topics")
 _PLACES = {
+    "AsyncPublisher": "engine.publish.async_publisher",
     "LablineError": "engine.errors",
     "Publisher": "engine.publish.publisher",
+    "SchemaViolation": "schemas.avro",
     "StreamsApp": "engine.streams.app",
+    "UndeliveredError": "engine.publish.undelivered",
     "Workspace": "engine.workspace.workspace",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for."""
+    if name == "testing":
+        return import_module("labline.testing")
     if name not in _PLACES:
         raise AttributeError(f"module 'labline' has no attribute {name!r}")
     return getattr(import_module(_PLACES[name]), name)

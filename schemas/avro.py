@@ -9,19 +9,20 @@ import struct
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.read import SchemaResolutionError
 from fastavro.schema import (
     SchemaParseException,
     UnknownType,
     fingerprint,
     to_parsing_canonical_form,
 )
-from fastavro.validation import validate
 
 from engine.errors import LablineError
 from schemas.constraints import record_check
+from schemas.misfit import fits, misfit
 from schemas.shape import expand, refused
 
 SINGLE_OBJECT_MARKER = b"\xc3\x01"
@@ -76,7 +77,14 @@ OTHER_SCHEMA = Rejection("decode", "other-schema", "the value was written with a
 TRUNCATED = Rejection("decode", "truncated", "the bytes end before the record does")
 UNREADABLE = Rejection("decode", "unreadable", "the bytes are not a record of the schema")
 TRAILING = Rejection("decode", "trailing-bytes", "bytes are left after the record")
+CANNOT_RESOLVE = Rejection(
+    "decode", "cannot-resolve", "the value's schema cannot be read as this topic's"
+)
 MISTYPED = Rejection("decode", "mistyped", "a field is missing, unknown or of another type")
+
+
+#: A value and where its body begins -> the record, or why there is none.
+DecodeBody: TypeAlias = "Callable[[bytes, int], dict[str, Any] | Rejection]"
 
 
 class Schema:
@@ -101,13 +109,14 @@ class Schema:
 
     __slots__ = (
         "_check",
-        "_head",
+        "_encoder",
         "_parsed",
         "decode",
         "document",
         "event_time",
         "field_names",
         "fingerprint",
+        "head",
         "name",
     )
 
@@ -122,7 +131,7 @@ class Schema:
         expanded = expand(document)
         self.document: dict[str, Any] = copy.deepcopy(dict(document))
         try:
-            self._parsed: Any = parse_schema(_bare(copy.deepcopy(self.document)))
+            self._parsed: Any = parse_schema(_bare(copy.deepcopy(self.document)), expand=True)
             canonical = to_parsing_canonical_form(copy.deepcopy(self.document))
         except (SchemaParseException, UnknownType, KeyError, TypeError, ValueError) as error:
             raise refused(f"not an Avro schema: {error}", "see avro.apache.org/docs") from error
@@ -130,8 +139,9 @@ class Schema:
         self.fingerprint: bytes = bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
         self.field_names: tuple[str, ...] = tuple(field["name"] for field in expanded["fields"])
         self.event_time: str | None = _event_time(expanded)
-        self._head = SINGLE_OBJECT_MARKER + self.fingerprint
+        self.head = SINGLE_OBJECT_MARKER + self.fingerprint
         self._check = record_check(expanded)
+        self._encoder: Callable[[Mapping[str, object], bytes], bytes] | None = None
         self.decode = _decoder(self)
 
     @classmethod
@@ -156,56 +166,112 @@ class Schema:
     def __reduce__(self) -> tuple[type["Schema"], tuple[dict[str, Any]]]:
         return Schema, (self.document,)  # to another process goes the document, not its closures
 
-    def encode(self, datum: Mapping[str, object]) -> bytes:
+    def encode(self, datum: Mapping[str, object], head: bytes | None = None) -> bytes:
         """Return a record as framed bytes.
+
+        Parameters
+        ----------
+        head
+            What stands before the body; this schema's single-object head unless given.
 
         Raises
         ------
         SchemaViolation
             When a field is missing, unknown, of another type, or breaks a constraint.
         """
-        if not _fits(datum, self._parsed):
-            raise SchemaViolation(MISTYPED)
-        if broken := self._check(datum):
-            raise SchemaViolation(Rejection("constraints", *broken))
+        return self.encoder(datum, self.head if head is None else head)
+
+    @property
+    def encoder(self) -> Callable[[Mapping[str, object], bytes], bytes]:
+        """`encode` itself, of a datum and a head: for who calls it very often."""
+        if self._encoder is None:  # made at the first use: most schemas only decode
+            from schemas.encoder import compile_encoder
+
+            expanded = expand(self.document)
+            self._encoder = compile_encoder(expanded, self._encode_slowly, PAYLOAD_MAX_BYTES)
+        return self._encoder
+
+    def _encode_slowly(self, datum: Mapping[str, object], head: bytes) -> bytes:
+        """Encode what the compiled encoder was not sure of, or say what is wrong with it."""
+        found = self._written(datum, head)
+        if isinstance(found, Rejection):
+            raise SchemaViolation(found)
+        return found
+
+    def _written(self, datum: Mapping[str, object], head: bytes) -> bytes | Rejection:
         out = BytesIO()
-        out.write(self._head)
+        out.write(head)
         try:
+            if not fits(datum, self._parsed) or datum.keys() != set(self.field_names):
+                return MISTYPED._replace(message=misfit(datum, self._parsed))
+            if broken := self._check(datum):
+                return Rejection("constraints", *broken)
             schemaless_writer(out, self._parsed, datum, strict=True, disable_tuple_notation=True)
-        except (ValueError, TypeError, ArithmeticError, LookupError, struct.error) as error:
-            raise SchemaViolation(MISTYPED) from error  # such as half of a surrogate pair
-        if out.tell() > PAYLOAD_MAX_BYTES:
-            raise SchemaViolation(TOO_LARGE)
-        return out.getvalue()
+        except (ValueError, TypeError, ArithmeticError, LookupError, struct.error):
+            return MISTYPED  # such as half of a surrogate pair
+        return out.getvalue() if out.tell() <= PAYLOAD_MAX_BYTES else TOO_LARGE
 
 
-def _decoder(schema: Schema) -> Callable[[bytes | None], dict[str, Any] | Rejection]:
-    """Return the hot path as a closure: names are looked up once, not 30,000 times a second."""
-    head, parsed, check = schema._head, schema._parsed, schema._check
+def body_decoder(writer: Schema, reader: Schema) -> DecodeBody:
+    """Return what reads bodies that `writer` wrote as records of `reader`. It never raises.
 
-    def decode(value: bytes | None) -> dict[str, Any] | Rejection:
-        if not value:
-            return EMPTY
+    A closure, because it is the hot path: names are looked up once, not 30,000 times a second.
+    """
+    written, check = writer._parsed, reader._check
+    wanted = None if writer.fingerprint == reader.fingerprint else reader._parsed
+
+    def decode(value: bytes, start: int) -> dict[str, Any] | Rejection:
         size = len(value)
-        if size > PAYLOAD_MAX_BYTES:
-            return TOO_LARGE
-        if not value.startswith(head):
-            return _not_ours(value)
         source = BytesIO(value)
-        source.seek(HEAD_BYTES)
+        source.seek(start)
         try:
-            datum: Any = schemaless_reader(source, parsed, None)
+            datum: Any = schemaless_reader(source, written, wanted)
         except EOFError:
             return TRUNCATED
+        except SchemaResolutionError:
+            return CANNOT_RESOLVE
         except _UNREADABLE:
             # a number cut short is an IndexError too, with nothing left to read
             return TRUNCATED if source.tell() == size else UNREADABLE
         if source.tell() != size:
             return TRAILING
-        broken = check(datum)
+        try:
+            broken = check(datum)
+        except (LookupError, TypeError):  # the reader's own default is no value of its field
+            return CANNOT_RESOLVE
         if broken is None:
             return datum  # type: ignore[no-any-return]
         return Rejection("constraints", *broken)
+
+    return decode if wanted is not None else _compiled_at_first_use(reader, decode)
+
+
+def _compiled_at_first_use(schema: Schema, slow: DecodeBody) -> DecodeBody:
+    """Return the compiled decoder of a schema; most schemas of a process never decode."""
+    compiled: DecodeBody | None = None
+
+    def decode(value: bytes, start: int) -> dict[str, Any] | Rejection:
+        nonlocal compiled
+        if compiled is None:
+            from schemas.decoder import compile_decoder
+
+            compiled = compile_decoder(expand(schema.document), slow)
+        return compiled(value, start)
+
+    return decode
+
+
+def _decoder(schema: Schema) -> Callable[[bytes | None], dict[str, Any] | Rejection]:
+    head, decode_body = schema.head, body_decoder(schema, schema)
+
+    def decode(value: bytes | None) -> dict[str, Any] | Rejection:
+        if not value:
+            return EMPTY
+        if len(value) > PAYLOAD_MAX_BYTES:
+            return TOO_LARGE
+        if not value.startswith(head):
+            return _not_ours(value)
+        return decode_body(value, HEAD_BYTES)
 
     return decode
 
@@ -225,14 +291,6 @@ def _event_time(record: Mapping[str, Any]) -> str | None:
             "milliseconds since 1970, UTC, never null",
         )
     return marked[0]["name"] if marked else None
-
-
-def _fits(datum: object, parsed: Any) -> bool:  # as fastavro keeps it
-    """Tell whether a datum has exactly the schema's fields and types."""
-    fits: bool = validate(  # type: ignore[call-arg]  # missing in fastavro's types only
-        datum, parsed, raise_errors=False, strict=True, disable_tuple_notation=True
-    )
-    return fits
 
 
 def _bare(avro: Any) -> Any:  # a JSON document

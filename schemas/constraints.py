@@ -6,6 +6,7 @@ text in the field's value, through unions, arrays and maps; a record's fields ha
 """
 
 import re
+import struct
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
@@ -17,7 +18,8 @@ Broken: TypeAlias = tuple[str, str] | None
 Check: TypeAlias = Callable[[Any], Broken]
 
 WORDS = ("minimum", "maximum", "pattern", "max_length", "finite")
-FLOAT_MAX = sys.float_info.max
+FLOAT_MAX = 3.4028234663852886e38  # Avro's float has 32 bits; above it lies infinity
+DOUBLE_MAX = sys.float_info.max
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
 NUMBERS = frozenset({"int", "long", "float", "double"})
@@ -32,6 +34,7 @@ class Limits(NamedTuple):
     fullmatch: Callable[[str], object] | None
     max_length: int | None
     finite: bool
+    pattern: str | None
 
     def bounds(self, kind: str) -> tuple[float, float] | None:
         """Return the smallest and the greatest number that a primitive may be here.
@@ -39,13 +42,23 @@ class Limits(NamedTuple):
         A NaN lies between no bounds; so finite is what every double must be by default.
         """
         if kind in ("float", "double"):
-            free = (-FLOAT_MAX, FLOAT_MAX) if self.finite else (-float("inf"), float("inf"))
+            most = FLOAT_MAX if kind == "float" else DOUBLE_MAX
+            free = (-most, most) if self.finite else (-float("inf"), float("inf"))
         else:  # the decoder lets an int run over its 32 bits
             free = (-INT_MAX - 1, INT_MAX) if kind == "int" else (-LONG_MAX - 1, LONG_MAX)
         low = free[0] if self.minimum is None else max(free[0], self.minimum)
         high = free[1] if self.maximum is None else min(free[1], self.maximum)
+        if kind == "float":  # what is rounded to 32 bits must still be within
+            low, high = min(low, _as_float(low)), max(high, _as_float(high))
         needless = kind == "long" or (kind in ("float", "double") and not self.finite)
         return None if needless and self.minimum is None and self.maximum is None else (low, high)
+
+
+def _as_float(number: float) -> float:
+    if abs(number) > FLOAT_MAX:
+        return number
+    rounded: float = struct.unpack("f", struct.pack("f", number))[0]
+    return rounded
 
 
 def read_limits(field: Mapping[str, Any], place: str) -> Limits:
@@ -57,8 +70,9 @@ def read_limits(field: Mapping[str, Any], place: str) -> Limits:
     (1, 2147483647)
     """
     for word in ("minimum", "maximum"):
-        if field.get(word) is not None and (
-            isinstance(field[word], bool) or not isinstance(field[word], int | float)
+        bound = field.get(word)
+        if bound is not None and (
+            isinstance(bound, bool) or not isinstance(bound, int | float) or bound - bound != 0
         ):
             raise refused(f"{place}: {word} is not a number", "write it without quotes")
     low, high = field.get("minimum"), field.get("maximum")
@@ -71,7 +85,8 @@ def read_limits(field: Mapping[str, Any], place: str) -> Limits:
         raise refused(f"{place}: max_length is not a whole number", "for example 64")
     if not isinstance(finite, bool):
         raise refused(f"{place}: finite is true or false", "leave it out for true")
-    return Limits(low, high, _pattern(field.get("pattern"), place), length, finite)
+    pattern = field.get("pattern")
+    return Limits(low, high, _pattern(pattern, place), length, finite, pattern)
 
 
 def _pattern(pattern: object, place: str) -> Callable[[str], object] | None:
@@ -213,17 +228,20 @@ def _each_check(inner: Check) -> Check:
 
 def _union_check(branches: list[AvroType], limits: Limits) -> Check | None:
     """Return the check of a union: the decoded value tells which branch it came from."""
-    by_class: dict[type, Check] = {}
+    by_class = _number_checks({_kinds(branch)[0] for branch in branches} & NUMBERS, limits)
     records: dict[frozenset[str], Check] = {}
     for branch in branches:
         check = _value_check(branch, limits)
-        if check is None:
-            continue
         kind = _kinds(branch)[0]
+        if check is None or kind in NUMBERS:
+            continue
         if isinstance(branch, dict) and kind == "record":
             records[frozenset(field["name"] for field in branch["fields"])] = check
         else:
             by_class.setdefault(_CLASSES[kind], check)
+    symbols = {symbol for branch in branches for symbol in _symbols(branch)}
+    if symbols and str in by_class:
+        by_class[str] = _unless(symbols, by_class[str])
     if not by_class and not records:
         return None
 
@@ -236,7 +254,26 @@ def _union_check(branches: list[AvroType], limits: Limits) -> Check | None:
     return check_branch
 
 
+def _symbols(branch: AvroType) -> list[str]:
+    return branch.get("symbols", []) if isinstance(branch, dict) else []
+
+
+def _unless(symbols: set[str], check: Check) -> Check:
+    """Return the check of a text that may also be an enum's symbol."""
+    return lambda value: None if value in symbols else check(value)
+
+
+def _number_checks(kinds: set[str], limits: Limits) -> dict[type, Check]:
+    """Return the checks of a union's numbers; a whole number may become its widest one."""
+    widest: list[str] = [kind for kind in ("double", "float", "long", "int") if kind in kinds]
+    wanted: dict[type, list[str]] = {
+        int: widest,
+        float: [kind for kind in widest if kind in ("double", "float")],
+    }
+    spans = {of: limits.bounds(fitting[0]) for of, fitting in wanted.items() if fitting}
+    return {of: _number_check(*span) for of, span in spans.items() if span}
+
+
 _CLASSES: dict[str, type] = {
-    "int": int, "long": int, "float": float, "double": float, "string": str,
-    "bytes": bytes, "fixed": bytes, "array": list, "map": dict,
+    "string": str, "bytes": bytes, "fixed": bytes, "array": list, "map": dict,
 }  # fmt: skip

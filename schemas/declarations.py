@@ -75,7 +75,7 @@ def fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     --------
     >>> from pydantic import Field
     >>> class Inner(BaseModel):
-    ...     schema_file: str = Field(alias="schema")
+    ...     subject: str = Field(alias="schema")
     >>> class Outer(BaseModel):
     ...     inner: dict[str, Inner] | None = None
     >>> fields_at(Outer, ("inner", "x"))

@@ -71,7 +71,9 @@ class _Expansion:
         if isinstance(avro, list):
             if in_union or not avro:
                 raise refused(f"{place}: an empty union, or one in a union", "write it flat")
-            return [self.expand(branch, **inner, in_union=True) for branch in avro]
+            branches = [self.expand(branch, **inner, in_union=True) for branch in avro]
+            _refuse_ambiguous(branches, place)
+            return branches
         if isinstance(avro, str):
             return self._by_name(avro, inner, in_union)
         if not isinstance(avro, dict) or "type" not in avro:
@@ -122,6 +124,7 @@ class _Expansion:
             raise refused(f"{place}: a name is not plain", "use letters, digits and _")
         if full in self._known or full in self._open:
             raise refused(f"{place}: {full} is defined twice", "define a type once, then name it")
+        _refuse_aliases(avro, full)
         self._open.add(full)
         body = self._body(avro, kind, full, full.rpartition(".")[0], place, depth)
         self._open.discard(full)
@@ -135,12 +138,12 @@ class _Expansion:
             size = avro.get("size")
             if not isinstance(size, int) or size < 1:
                 raise refused(f"{place}: a fixed of no bytes", "size is at least 1")
-            return {"type": "fixed", "name": full, "size": size}
+            return {**_kept(avro), "type": "fixed", "name": full, "size": size}
         if kind == "enum":
             symbols = avro.get("symbols")
             if not isinstance(symbols, list) or not symbols or not all(map(_plain, symbols)):
                 raise refused(f"{place}: an enum without plain symbols", "use letters, digits, _")
-            return {"type": "enum", "name": full, "symbols": list(symbols)}
+            return {**_kept(avro), "type": "enum", "name": full, "symbols": list(symbols)}
         fields = avro.get("fields")
         if not isinstance(fields, list) or not fields:
             raise refused(f"{place}: record {full} has no fields", "a record has at least one")
@@ -154,12 +157,52 @@ class _Expansion:
                     'write {"name": …, "type": …}',
                 )
             seen.add(name)
+            _refuse_aliases(field, f"{full}.{name}")
             inner = self.expand(
                 field["type"], namespace=namespace, place=f"{full}.{name}", depth=depth + 1
             )
             out.append({**field, "type": inner})
-        return {"type": "record", "name": full, "fields": out}
+        return {**_kept(avro), "type": "record", "name": full, "fields": out}
 
 
 def _plain(name: object) -> bool:
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def _kept(avro: dict[str, Any]) -> dict[str, Any]:
+    """Return what else of a named type matters to those who read its records."""
+    return {word: avro[word] for word in ("aliases", "default", "doc") if word in avro}
+
+
+def _refuse_aliases(avro: dict[str, Any], place: str) -> None:
+    aliases = avro.get("aliases", [])
+    if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+        raise refused(f"{place}: aliases are a list of names", 'write "aliases": ["before"]')
+
+
+def _refuse_ambiguous(branches: list[AvroType], place: str) -> None:
+    """Refuse a union whose decoded value would not tell which branch it came from."""
+    seen: set[object] = set()
+    for branch in branches:
+        marks: list[object] = [branch]
+        if isinstance(branch, dict):
+            marks = [branch.get("name", branch["type"])]
+        if isinstance(branch, dict) and branch["type"] == "record":
+            marks.append(frozenset(field["name"] for field in branch["fields"]))
+        if seen.intersection(marks):
+            raise refused(
+                f"{place}: a union with two branches that look alike",
+                "each type once; records in it need different fields",
+            )
+        seen.update(marks)
+    kinds = {branch["type"] for branch in branches if isinstance(branch, dict)}
+    if "array" in kinds and ("bytes" in branches or "fixed" in kinds):
+        raise refused(
+            f"{place}: a union of an array and bytes, which look alike to Python",
+            "put the array into a record with a field for it",
+        )
+    if {"map", "record"} <= kinds:
+        raise refused(
+            f"{place}: a union of a map and a record, which look alike",
+            "put the map into a record with a field for it",
+        )

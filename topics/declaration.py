@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from engine.errors import LablineError
 from schemas.declarations import checked
+from schemas.evolution import DEFAULT_LEVEL, Level
 from topics.naming import TAKEN_PREFIXES
 
 FOREVER = "forever"
@@ -22,6 +23,16 @@ def _free(name: str) -> str:
     return name
 
 
+def _folder(subject: str) -> str:
+    if subject.endswith(".avsc"):
+        name = subject.removesuffix(".avsc")
+        raise ValueError(
+            f"names a folder of versions, not a file: move schemas/{subject} to "
+            f'schemas/{name}/v1.avsc and write "{name}"'
+        )
+    return subject
+
+
 class Topic(BaseModel):
     """A topic of events or labels.
 
@@ -29,8 +40,8 @@ class Topic(BaseModel):
     ----------
     name
         Its name in Kafka.
-    schema_file
-        ``schema`` in the file: what the values are, a file of the workspace's ``schemas/``.
+    subject
+        ``schema`` in the file: what the values are, a folder of the workspace's ``schemas/``.
     key
         Field of the value that becomes the record's key: what has the same key keeps its order
         and meets in one partition.
@@ -42,22 +53,30 @@ class Topic(BaseModel):
         ``forever``, or hours, days, weeks such as ``30d``.
     format
         How values are written.
+    compatibility
+        Which other versions of the schema a new one must get on with, in the words of schema
+        registries. By default it reads the records of all that went before: the lab does.
 
     Examples
     --------
-    >>> Topic(name="flights", schema="flights.avsc", key="carrier", retention="2d").retention_ms
+    >>> Topic(name="flights", schema="flights", key="carrier", retention="2d").retention_ms
     172800000
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$"), AfterValidator(_free)]
-    schema_file: str = Field(alias="schema", pattern=r"^[A-Za-z0-9._-]+\.avsc$")
+    subject: Annotated[
+        str,
+        Field(alias="schema", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$"),
+        AfterValidator(_folder),
+    ]
     key: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
     partitions: Annotated[int, Field(ge=1, le=1_000)] = 4
     replication: Annotated[int, Field(ge=1, le=10)] = 1
     retention: Annotated[str, Field(pattern=r"^(forever|[1-9][0-9]{0,4}[hdw])$")] = FOREVER
     format: Literal["avro"] = "avro"
+    compatibility: Level = DEFAULT_LEVEL
 
     @property
     def retention_ms(self) -> int:

@@ -1,118 +1,96 @@
 """What would have to be done in Kafka for the declared topics to be there: pure, to be read first.
 
-A plan creates and refuses. It never alters: more partitions would move keys, and a shorter
-retention would delete.
+What loses nothing is planned as it is declared. More partitions move keys away from what was
+learned of them, a shorter retention deletes, and append time is not everybody's wish for a topic
+that others made: each wants an explicit word. Partitions never shrink.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from topics.compare import KEPT, KEPT_BYTES, NO_WORDS, POLICY, SIZE, STAMP, Words, compare
 from topics.declaration import FOREVER_MS, Topic
 from topics.naming import CONTROL_TOPIC, check_name, line_topics
+from topics.steps import Alter, Create, Declaration, Existing, Refuse, Step
 
 MESSAGE_MAX_BYTES = 1_048_588  # Kafka's default for a record batch
 DLQ_MESSAGE_MAX_BYTES = 2 * MESSAGE_MAX_BYTES  # the original, and the headers that say why
 
-#: name -> number of partitions, configuration
-Existing: TypeAlias = Mapping[str, tuple[int, Mapping[str, str]]]
 
-
-@dataclass(frozen=True)
-class Declaration:
-    """A topic in Kafka's own terms."""
-
-    name: str
-    partitions: int
-    replication: int
-    config: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Create:
-    """The topic is not there yet."""
-
-    topic: Declaration
-
-    def __str__(self) -> str:
-        retention = self.topic.config["retention.ms"]
-        kept = "for ever" if retention == str(FOREVER_MS) else f"{retention} ms"
-        return f"create {self.topic.name}: {self.topic.partitions} partitions, kept {kept}"
-
-
-@dataclass(frozen=True)
-class Keep:
-    """The topic is there and can be used; `notes` say where it is not as declared."""
-
-    name: str
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"keep {self.name}" + "".join(f"; {note}" for note in self.notes)
-
-
-@dataclass(frozen=True)
-class Refuse:
-    """The topic is there and cannot be used as it is."""
-
-    name: str
-    reason: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"refuse {self.name}: {self.reason}"
-
-
-Step: TypeAlias = Create | Keep | Refuse
-
-
-def plan(declared: Iterable[Declaration], existing: Existing) -> list[Step]:
+def plan(
+    declared: Iterable[Declaration], existing: Existing, words: Words = NO_WORDS
+) -> list[Step]:
     """Return one step for each declared topic, in their order; applying it twice is nothing.
 
     Examples
     --------
-    >>> topic = declaration(Topic(name="flights", schema="f.avsc", key="id"))
+    >>> from topics.steps import Found
+    >>> topic = declaration(Topic(name="flights", schema="f", key="id"))
     >>> print(*plan([topic], {}))
     create flights: 4 partitions, kept for ever
-    >>> print(*plan([topic], {"flights": (4, topic.config)}))
+    >>> print(*plan([topic], {"flights": Found(4, topic.config)}))
     keep flights
-    >>> print(*plan([topic], {"flights": (2, topic.config)}))
+    >>> print(*plan([topic], {"flights": Found(2, topic.config)}))
     refuse flights: it has 2 partitions, 4 are declared
+    >>> print(*plan([topic], {"flights": Found(2, topic.config)}, Words(grow={"flights"})))
+    alter flights: grows from 2 to 4 partitions: most keys move to another one
     """
-    return [
-        _compare(topic, *existing[topic.name]) if topic.name in existing else Create(topic)
-        for topic in declared
-    ]
+    wanted = [_sized(topic, existing) for topic in declared]
+    unpaired = _unpaired(wanted)
+    steps: list[Step] = []
+    for topic in wanted:
+        if topic.name in unpaired:
+            steps.append(unpaired[topic.name])
+        elif topic.name in existing:
+            steps.append(compare(topic, existing[topic.name], words))
+        else:
+            steps.append(Create(topic))
+    return steps
 
 
-def _compare(topic: Declaration, partitions: int, config: Mapping[str, str]) -> Step:
-    if partitions != topic.partitions:
-        return Refuse(
-            topic.name,
-            f"it has {partitions} partitions, {topic.partitions} are declared",
-            f"declare {partitions}, or republish into a new topic: another count moves keys",
-        )
-    policy = config.get("cleanup.policy", "delete")
-    if policy != topic.config["cleanup.policy"]:
-        return Refuse(
-            topic.name,
-            f"its cleanup.policy is {policy}: records would vanish from the middle of the log",
-            "set cleanup.policy=delete on it, if nobody needs it compacted",
-        )
-    return Keep(topic.name, tuple(_notes(topic.config, config)))
+def after(steps: Iterable[Step], existing: Existing) -> dict[str, Mapping[str, str]]:
+    """Return the configuration that each topic has when what is planned is done."""
+    configs: dict[str, Mapping[str, str]] = {}
+    for step in steps:
+        if isinstance(step, Create):
+            configs[step.name] = step.topic.config
+        elif step.name in existing:
+            altered = step.config if isinstance(step, Alter) else {}
+            configs[step.name] = {**existing[step.name].config, **altered}
+    return configs
 
 
-def _notes(declared: Mapping[str, str], found: Mapping[str, str]) -> Iterable[str]:
-    """Yield where a topic of somebody else's making differs in what labline relies on."""
-    for key in sorted(declared.keys() - {"cleanup.policy"}):
-        if key in found and found[key] != declared[key]:
-            yield f"{key} is {found[key]}, declared {declared[key]}"
+def _sized(topic: Declaration, existing: Existing) -> Declaration:
+    """Return a topic with room for twice the largest record of those that it carries."""
+    if not topic.carries:
+        return topic
+    found = [existing[name].config for name in topic.carries if name in existing]
+    largest = max((int(config.get(SIZE, MESSAGE_MAX_BYTES)) for config in found), default=0)
+    size = 2 * max(largest, MESSAGE_MAX_BYTES)
+    return replace(topic, config={**topic.config, SIZE: str(size)})
 
 
-def declaration(topic: Topic) -> Declaration:
-    """Return what a declared topic is in Kafka."""
+def _unpaired(declared: Sequence[Declaration]) -> dict[str, Refuse]:
+    """Return the inputs of lines whose events and labels are declared unlike."""
+    refused: dict[str, Refuse] = {}
+    for line in dict.fromkeys(line for topic in declared for line in topic.lines):
+        inputs = [topic for topic in declared if line in topic.lines and topic.source is None]
+        if len({topic.partitions for topic in inputs}) > 1:
+            said = ", ".join(f"{topic.name} has {topic.partitions}" for topic in inputs)
+            for topic in inputs:
+                refused[topic.name] = Refuse(
+                    topic.name,
+                    f"line {line} pairs partitions by their number, but as declared {said}",
+                    "an event and its label must meet in one partition: declare the same number",
+                )
+    return refused
+
+
+def declaration(topic: Topic, lines: Iterable[str] = ()) -> Declaration:
+    """Return what a declared topic, read by `lines`, is in Kafka."""
+    config = _config(topic.retention_ms)
     return Declaration(
-        check_name(topic.name), topic.partitions, topic.replication, _config(topic.retention_ms)
+        check_name(topic.name), topic.partitions, topic.replication, config, tuple(lines)
     )
 
 
@@ -126,7 +104,7 @@ def line_topic_declarations(
 
     Examples
     --------
-    >>> events = Topic(name="flights", schema="f.avsc", key="id", partitions=2)
+    >>> events = Topic(name="flights", schema="f", key="id", partitions=2)
     >>> [topic.name for topic in line_topic_declarations("delay", events)][-3:]
     ['delay.journal', 'delay.vitals', 'labline.control']
     """
@@ -135,9 +113,21 @@ def line_topic_declarations(
     longest_ms = kept_ms if labels is None else longer(kept_ms, labels.retention_ms)
     configs = {name: _config(kept_ms) for name in names}
     configs[names.journal] = _config(longest_ms)
-    configs[names.dlq]["max.message.bytes"] = str(DLQ_MESSAGE_MAX_BYTES)
+    inputs = (events.name,) if labels is None else (events.name, labels.name)
+    # what is dead is as large as it was, and says why; redriven, it is no smaller
+    carries = {names.dlq: inputs, names.retry: inputs}
+    for name in carries:
+        configs[name][SIZE] = str(DLQ_MESSAGE_MAX_BYTES)
     made = [
-        Declaration(name, events.partitions, events.replication, config)
+        Declaration(
+            name,
+            events.partitions,
+            events.replication,
+            config,
+            lines=(line,),
+            source=events.name,
+            carries=carries.get(name, ()),
+        )
         for name, config in configs.items()
     ]
     return [*made, control_topic(events.replication)]
@@ -161,9 +151,10 @@ def longer(one_ms: int, other_ms: int) -> int:
 
 def _config(retention_ms: int) -> dict[str, str]:
     return {
-        "cleanup.policy": "delete",
+        POLICY: "delete",
         # by append time: an event of 2013 would else be deleted at the first check, and
         # "seconds behind" is true whoever publishes
-        "message.timestamp.type": "LogAppendTime",
-        "retention.ms": str(retention_ms),
+        STAMP: "LogAppendTime",
+        KEPT: str(retention_ms),
+        KEPT_BYTES: "-1",  # a cluster's own limit would make the retention a wish
     }

@@ -1,4 +1,4 @@
-"""The folder that a broker lives in: there, writable, with room."""
+"""The folder that a server lives in: there, writable, with room."""
 
 import errno
 import shutil
@@ -12,8 +12,8 @@ from engine.errors import LablineError
 FREE_MIN_BYTES = 256 * 1024 * 1024
 
 
-def check_folder(root: Path) -> None:
-    """Make the folders of `root`, and see that they can be written.
+def check_folder(root: Path, data: str) -> None:
+    """Make the folders of `root`, `data` for what is kept, and see that they can be written.
 
     Raises
     ------
@@ -21,9 +21,9 @@ def check_folder(root: Path) -> None:
         ``LL-BROKER-FOLDER`` or ``LL-BROKER-DISK``.
     """
     with writing(root):
-        for name in ("kafka", "logs"):
+        for name in (data, "logs"):
             (root / name).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=root / "kafka") as probe:
+        with tempfile.TemporaryFile(dir=root / data) as probe:
             probe.write(b"1")
 
 
@@ -43,7 +43,7 @@ def writing(root: Path) -> Iterator[None]:
 
 
 def check_space(root: Path) -> None:
-    """See that the disk of `root` has room for a broker to start.
+    """See that the disk of `root` has room for a server to start.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Apache Kafka's own jars and a Java to run them: fetched once, kept for every workspace."""
+"""What comes from Maven Central, and a Java to run it: fetched once, kept for every workspace."""
 
 import fcntl
 import json
@@ -7,31 +7,86 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import LablineError
 
-KAFKA_VERSION = "4.3.1"
-KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
-# Kafka's jars carry log4j, but not what leads its slf4j there: without it there is no log.
-# Resolved apart, because it would bring its own idea of which Kafka clients to use.
-LOGGING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 FETCH_TIMEOUT_S = 900
 FETCH_ATTEMPTS = 2
+LOOK_S = 0.2
 LIST = "jars.json"
 
-# jgo talks on both streams and keeps a half-written jar for a whole one, so it runs in a process
-# of its own, into folders of its own; only the finished set is moved to where it is looked for.
-_FETCH = """
+Progress = Callable[[str], None]
+#: Shows a bar of so many steps; what it gives takes steps forward.
+Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+class Package(NamedTuple):
+    """Something that is fetched as a whole.
+
+    Attributes
+    ----------
+    title
+        The product and its version.
+    folder
+        The name of its folder among the user's.
+    coordinates
+        Maven's names of what is fetched.
+    size_mb
+        About how much that is.
+    script
+        Python for the process that fetches: given the coordinates, it prints the files' names.
+    place
+        Puts the files into an empty folder as they are kept, or returns why they are refused.
+    code
+        Of the error when they cannot be had.
+    instead
+        What a person without them can do.
+    """
+
+    title: str
+    folder: str
+    coordinates: list[str]
+    size_mb: int
+    script: str
+    place: Callable[[list[Path], Path], str | None]
+    code: str
+    instead: str
+
+
+def _place_jars(jars: list[Path], folder: Path) -> str | None:
+    for jar in jars:
+        shutil.copyfile(jar, folder / jar.name)
+    if not any(jar.name.startswith("kafka_") for jar in jars):
+        return "the broker's own jar is not among those that came"
+    return None
+
+
+KAFKA_VERSION = "4.3.1"
+KAFKA_JARS = Package(
+    title=f"Apache Kafka {KAFKA_VERSION}",
+    folder=f"kafka-{KAFKA_VERSION}",
+    coordinates=[
+        f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
+        # Kafka's jars carry log4j, but not what leads its slf4j there: without it there is no log.
+        # Resolved apart, because it would bring its own idea of which Kafka clients to use.
+        "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4",
+    ],
+    size_mb=45,
+    script="""
 import json, sys, jgo
 kafka, logging = (jgo.build(name).all_jars for name in sys.argv[1:])
 wanted = kafka + [jar for jar in logging if jar.name.startswith("log4j-slf4j-impl-")]
 print(json.dumps([str(jar) for jar in wanted]))
-"""
-
-Progress = Callable[[str], None]
+""",
+    place=_place_jars,
+    code="LL-BROKER-DOWNLOAD",
+    instead="name a broker of your own with --bootstrap",
+)
 
 
 def java() -> Path:
@@ -59,50 +114,47 @@ def cache_folder() -> Path:
     return (Path(chosen) if chosen else Path.home() / ".cache") / "labline"
 
 
-def class_path(progress: Progress | None = None) -> list[Path]:
-    """Return Kafka's jars, fetched from Maven Central if this is the first time.
+def kept_or_fetched(
+    package: Package, progress: Progress | None = None, bar: Bar | None = None
+) -> list[Path]:
+    """Return the files of a package, fetched from Maven Central if this is the first time.
 
     Raises
     ------
     LablineError
-        ``LL-BROKER-EXTRA``, ``LL-BROKER-DOWNLOAD`` or ``LL-BROKER-FOLDER``.
+        ``LL-BROKER-EXTRA``, ``LL-BROKER-FOLDER`` or the package's own code.
     """
-    folder = cache_folder() / f"kafka-{KAFKA_VERSION}"
-    found = kept(folder)
+    found = kept(package)
     if found:
         return found
+    folder = cache_folder()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder.parent / "fetch.lock"):
-            found = kept(folder)  # another process may have fetched them meanwhile
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder / "fetch.lock"):
+            found = kept(package)  # another process may have fetched it meanwhile
             if not found:
-                for left in folder.parent.glob("fetch-*"):  # by a process that was killed
+                for left in folder.glob("fetch-*"):  # by a process that was killed
                     shutil.rmtree(left, ignore_errors=True)
                 if progress:
-                    progress(f"fetching Apache Kafka {KAFKA_VERSION} (45 MB, once)")
-                _fetch_into(folder)
-                found = kept(folder)
+                    progress(f"fetching {package.title} ({package.size_mb} MB, once)")
+                _fetch(package, folder, bar)
+                found = kept(package)
     except OSError as error:
         raise LablineError(
             "LL-BROKER-FOLDER",
-            f"cannot keep Kafka's jars in {folder.parent}: {error.strerror or error}",
+            f"cannot keep {package.title} in {folder}: {error.strerror or error}",
             "free some space or make the folder writable; XDG_CACHE_HOME names another place",
         ) from error
     return found
 
 
-def kept(folder: Path) -> list[Path]:
-    """Return the jars of a finished fetch; none when one is missing or cut short.
-
-    Examples
-    --------
-    >>> kept(Path("nowhere"))
-    []
-    """
+def kept(package: Package) -> list[Path]:
+    """Return the files of a finished fetch; none when one is missing or cut short."""
+    folder = cache_folder() / package.folder
     try:
         listed = json.loads((folder / LIST).read_text())
         sizes: dict[str, int] = listed["jars"]
-        complete = listed["of"] == [KAFKA, LOGGING] and all(
+        complete = listed["of"] == package.coordinates and all(
             (folder / name).stat().st_size == size for name, size in sizes.items()
         )
     except (OSError, ValueError, KeyError):
@@ -110,62 +162,100 @@ def kept(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(sizes)] if complete else []
 
 
-def _fetch_into(folder: Path) -> None:
+def _fetch(package: Package, cache: Path, bar: Bar | None) -> None:
     for attempt in range(1, FETCH_ATTEMPTS + 1):
-        with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder.parent) as scratch:
+        with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as scratch:
+            staged = Path(scratch) / "staged"
+            staged.mkdir()
             try:
-                jars = _resolve(Path(scratch))
+                refused = package.place(_download(package, Path(scratch), bar), staged)
+                if refused:
+                    raise _failed(package, refused)
             except LablineError:
                 if attempt == FETCH_ATTEMPTS:
                     raise
                 continue
-            staged = Path(scratch) / "staged"
-            staged.mkdir()
-            for jar in jars:
-                shutil.copyfile(jar, staged / jar.name)
-            sizes = {jar.name: (staged / jar.name).stat().st_size for jar in jars}
-            (staged / LIST).write_text(
-                json.dumps({"of": [KAFKA, LOGGING], "jars": sizes}, indent=1)
-            )
+            files = [path for path in staged.rglob("*") if path.is_file()]
+            sizes = {path.relative_to(staged).as_posix(): path.stat().st_size for path in files}
+            listed = {"of": package.coordinates, "jars": sizes}
+            (staged / LIST).write_text(json.dumps(listed, indent=1))
+            folder = cache / package.folder
             shutil.rmtree(folder, ignore_errors=True)
             staged.rename(folder)
             return
 
 
-def _resolve(scratch: Path) -> list[Path]:
-    java_home = java().parent.parent
+def _download(package: Package, scratch: Path, bar: Bar | None) -> list[Path]:
+    """Fetch with jgo, in a process and into folders of its own.
+
+    It talks on both streams and keeps a half-written file for a whole one; so only the finished
+    set is moved to where it is looked for.
+    """
     environment = {
         **os.environ,  # proxies and certificates of the user's network are in here
-        "JAVA_HOME": str(java_home),
+        "JAVA_HOME": str(java().parent.parent),
         "M2_REPO": str(scratch / "maven"),
         "JGO_CACHE_DIR": str(scratch / "jgo"),
     }
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _FETCH, KAFKA, LOGGING],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=FETCH_TIMEOUT_S,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired as late:
-        raise _failed(f"not finished after {FETCH_TIMEOUT_S} s") from late
-    if done.returncode:
-        raise _failed(_reason(done.stderr))
-    jars = [Path(name) for name in json.loads(done.stdout.splitlines()[-1])]
-    if not any(jar.name.startswith("kafka_") for jar in jars):
-        raise _failed("the broker's own jar is not among those that came")
-    return jars
+    child = subprocess.Popen(
+        [sys.executable, "-c", package.script, *package.coordinates],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        try:
+            said, trace = _watch(child, package, scratch / "maven", bar or _unseen)
+        except BaseException:
+            child.kill()
+            raise
+    if child.returncode:
+        raise _failed(package, _reason(trace))
+    return [Path(name) for name in json.loads(said.splitlines()[-1])]
 
 
-def _failed(reason: str) -> LablineError:
+def _watch(
+    child: "subprocess.Popen[str]", package: Package, folder: Path, bar: Bar
+) -> tuple[str, str]:
+    """Return what the child said, and show meanwhile how much there is in its folder."""
+    deadline = time.monotonic() + FETCH_TIMEOUT_S
+    with bar(f"{package.title}, MB", package.size_mb) as step:
+        done_mb = 0
+        while True:
+            try:
+                told = child.communicate(timeout=LOOK_S)
+            except subprocess.TimeoutExpired as late:
+                if time.monotonic() > deadline:
+                    raise _failed(package, f"not finished after {FETCH_TIMEOUT_S} s") from late
+            here_mb = min(_size_mb(folder), package.size_mb)
+            step(here_mb - done_mb)
+            done_mb = here_mb
+            if child.returncode is not None:
+                return told
+
+
+@contextmanager
+def _unseen(_what: str, _total: int) -> Iterator[Callable[[int], None]]:
+    yield lambda _steps: None
+
+
+def _size_mb(folder: Path) -> int:
+    sizes = 0
+    for path in folder.rglob("*"):
+        try:
+            sizes += path.stat().st_size
+        except FileNotFoundError:  # moved to its name meanwhile
+            continue
+    return sizes // 1_000_000
+
+
+def _failed(package: Package, reason: str) -> LablineError:
     return LablineError(
-        "LL-BROKER-DOWNLOAD",
-        f"fetching Apache Kafka {KAFKA_VERSION} failed: {reason}",
-        "check that Maven Central can be reached from here, then try again; "
-        "or name a broker of your own with --bootstrap",
+        package.code,
+        f"fetching {package.title} failed: {reason}",
+        f"check that Maven Central can be reached from here, then try again; or {package.instead}",
     )
 
 

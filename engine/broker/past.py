@@ -1,39 +1,50 @@
 """A task's past, read from Kafka and folded again: its journal and what that says was taken."""
 
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 
 from engine.broker.reader import Offsets, partition_offsets, read_range
 from engine.core.journal import Entry, decode_entry
-from engine.core.refold import Source, refold
+from engine.core.refold import Resumed, Source, refold
+from engine.core.run import Run
 from engine.core.spec import Spec
-from engine.core.task import Run, Task
+from engine.core.task import Task
 from engine.errors import LablineError
 
 PastRun = tuple[Entry, Run, Task]
 
 
-def read_journal(bootstrap: str, topic: str, partition: int) -> Iterator[Entry]:
-    """Yield a partition's journal entries, as far as they are stable."""
+def read_journal(
+    bootstrap: str, topic: str, partition: int, start: int | None = None
+) -> Iterator[Entry]:
+    """Yield a partition's journal entries, as far as they are stable.
+
+    Parameters
+    ----------
+    start
+        Offset of the journal to begin at; its first one unless given.
+    """
     offsets = partition_offsets(bootstrap, [topic])[topic][partition]
-    for batch in read_range(bootstrap, topic, partition, offsets.start, offsets.stable):
+    begin = offsets.start if start is None else start
+    for batch in read_range(bootstrap, topic, partition, begin, offsets.stable):
         for record in batch:
-            yield decode_entry(record[3])
+            yield decode_entry(record[3], record[0])
 
 
 def refold_partition(
     bootstrap: str,
-    journal: Iterator[Entry],
+    journal: Iterable[Entry],
     inputs: tuple[str, str | None, str],
     partition: int,
     spec_of: Callable[[int], Spec],
+    resumed: Resumed | None = None,
 ) -> Iterator[PastRun]:
     """Fold a partition's past again from Kafka.
 
     Parameters
     ----------
     journal
-        The partition's entries, from its first on.
+        The partition's entries, from its first on, or from where `resumed` stands.
     inputs
         Topics of events, labels (None: the line has none) and retries.
     spec_of
@@ -45,26 +56,27 @@ def refold_partition(
         ``LL-LOG-TRUNCATED`` when an input no longer reaches back to where the journal begins,
         and what `refold` raises.
     """
-    first = next(journal, None)
-    if first is None:
-        return
-    names = [topic for topic in inputs if topic is not None]
-    offsets = partition_offsets(bootstrap, names)
-    sources: list[Source] = []
-    for topic, start in zip(inputs, first.first_offsets, strict=True):
-        if topic is None:
-            sources.append(iter(()))
-            continue
-        place = offsets[topic][partition]
-        _check_reach(topic, partition, place, start)
-        sources.append(read_range(bootstrap, topic, partition, start, place.stable))
-    yield from refold(partition, chain((first,), journal), sources, spec_of)
+    offsets = partition_offsets(bootstrap, [topic for topic in inputs if topic is not None])
+    with ExitStack() as readers:
+
+        def open_source(which: int, start: int) -> Source:
+            topic = inputs[which]
+            if topic is None:
+                return iter(())
+            place = offsets[topic][partition]
+            _check_reach(topic, partition, place, start)
+            source = read_range(bootstrap, topic, partition, start, place.stable)
+            readers.callback(source.close)  # a fold may end before its inputs do
+            return source
+
+        yield from refold(partition, journal, open_source, spec_of, resumed)
 
 
 def _check_reach(topic: str, partition: int, offsets: Offsets, start: int) -> None:
     if start < offsets.start:
         raise LablineError(
             "LL-LOG-TRUNCATED",
-            f"{topic}[{partition}] begins at offset {offsets.start}, the journal at {start}",
-            "keep the inputs at least as long as the journal; re-learn the line from what is left",
+            f"{topic}[{partition}] begins at offset {offsets.start}, the past to fold at {start}",
+            "keep the inputs at least as long as the journal, or a snapshot that is newer;"
+            " else re-learn the line under a new name from what is left",
         )

@@ -1,5 +1,6 @@
-"""What is written down of a broker's process, and the lock under which it is changed."""
+"""What is written down of a server's process, and the lock under which it is changed."""
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -7,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeVar
 
 from engine.errors import LablineError
 
@@ -16,46 +17,55 @@ LOCK_TIMEOUT_S = 300.0
 POLL_S = 0.05
 
 
-class State(NamedTuple):
-    """What is written down: enough to find the process again, and to keep its ports."""
+@dataclasses.dataclass(frozen=True)
+class State:
+    """What is written down of any server: enough to find its process again, and to keep its port.
+
+    Attributes
+    ----------
+    mark
+        An argument of the process that no other process has.
+    port
+        The port for clients.
+    """
 
     pid: int
     mark: str
     port: int
-    controller_port: int
-    cluster: str
 
 
-def read(root: Path) -> State | None:
-    """Return what ``broker.json`` says.
+S = TypeVar("S", bound=State)
+
+
+def read(path: Path, kind: type[S]) -> S | None:
+    """Return what was written down.
 
     Examples
     --------
-    >>> read(Path("nowhere"))
+    >>> read(Path("nowhere"), State)
     """
     try:
-        written = json.loads((root / "broker.json").read_text())
+        written = json.loads(path.read_text())
         if written["format"] != FORMAT:
             return None
-        return State(**{name: written[name] for name in State._fields})
+        return kind(**{field.name: written[field.name] for field in dataclasses.fields(kind)})
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # nothing was written down, or not to the end: as good as no broker
+        return None  # nothing was written down, or not to the end: as good as no server
 
 
-def write(root: Path, state: State) -> None:
-    """Write ``broker.json``, whole or not at all."""
-    path = root / "broker.json"
-    document = {"format": FORMAT, **state._asdict()}
+def write(path: Path, state: State) -> None:
+    """Write it down, whole or not at all."""
+    document = {"format": FORMAT, **dataclasses.asdict(state)}
     fresh = path.with_suffix(".json.new")
     fresh.write_text(json.dumps(document, indent=1) + "\n")
     os.replace(fresh, path)  # noqa: PTH105
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Hold the lock of `root`; it ends with this process, whatever ends that."""
+def alone(path: Path, server: str) -> Iterator[None]:
+    """Hold the lock of a server; it ends with this process, whatever ends that."""
     deadline = time.monotonic() + LOCK_TIMEOUT_S
-    with (root / "broker.lock").open("a") as lock:
+    with path.open("a") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,7 +74,7 @@ def alone(root: Path) -> Iterator[None]:
                 if time.monotonic() > deadline:
                     raise LablineError(
                         "LL-BROKER-BUSY",
-                        "another process is starting or stopping this broker",
+                        f"another process is starting or stopping the {server}",
                         "wait for it, or end it; then try again",
                     ) from None
                 time.sleep(POLL_S)

@@ -1,6 +1,7 @@
 """Reading a stretch of a partition: committed records, no group, nothing committed."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -20,6 +21,19 @@ from engine.errors import LablineError
 
 BATCH_RECORDS = 5_000
 TIMEOUT_S = 30.0
+#: What a broker that has just come back says; the client asks again by itself.
+PASSING = frozenset(
+    {
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError._TRANSPORT,
+    }
+)
 
 
 class Offsets(NamedTuple):
@@ -71,7 +85,7 @@ def to_record(offset: int, message: Message) -> Record:
 
 def read_range(
     bootstrap: str, topic: str, partition: int, start: int, end: int
-) -> Iterator[list[Record]]:
+) -> Generator[list[Record], None, None]:
     """Yield the committed records of ``[start, end)`` in batches.
 
     Transaction markers and aborted records take offsets but are no records.
@@ -79,27 +93,32 @@ def read_range(
     Raises
     ------
     KafkaException
-        When the broker refuses, or `start` is not in the log any more.
+        When the broker refuses or is silent, or `start` is not in the log any more.
     """
     if start >= end:
         return
     with closing(Consumer(consumer_config(bootstrap))) as consumer:
         consumer.assign([TopicPartition(topic, partition, start)])
-        done = False
+        done, deadline_s = False, time.monotonic() + TIMEOUT_S
         while not done:
             batch: list[Record] = []
-            for message in consumer.consume(1, TIMEOUT_S) + consumer.consume(BATCH_RECORDS, 0):
+            messages = consumer.consume(1, TIMEOUT_S)
+            if not messages:  # its leader is away: the caller decides whether to try again
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+            for message in messages + consumer.consume(BATCH_RECORDS, 0):
                 error = message.error()
                 offset = message.offset() or 0
                 if error is not None:
-                    if error.code() != KafkaError._PARTITION_EOF:
+                    if error.code() == KafkaError._PARTITION_EOF:
+                        done = offset >= end
+                    elif error.code() not in PASSING or time.monotonic() > deadline_s:
                         raise KafkaException(error)
-                    done = offset >= end
                 elif offset >= end:
                     done = True
                     break
                 else:
                     batch.append(to_record(offset, message))
             if batch:
+                deadline_s = time.monotonic() + TIMEOUT_S
                 done = done or batch[-1][0] >= end - 1
                 yield batch

@@ -1,4 +1,4 @@
-"""``labline up``, ``down`` and ``status``: the embedded broker."""
+"""``labline up``, ``down`` and ``status``: the embedded broker and schema registry."""
 
 import json
 from pathlib import Path
@@ -12,45 +12,69 @@ PortOption = Annotated[
     int | None,
     typer.Option("--port", help="The port for clients; without it a free one is chosen and kept."),
 ]
+RegistryOption = Annotated[
+    bool,
+    typer.Option("--registry", help="Start a schema registry too, and print its address."),
+]
+
+Server = tuple[str, int, Path] | None  # a `Running`
 
 
-def up(port: PortOption = None, workspace: WorkspaceOption = None) -> None:
+def up(
+    port: PortOption = None, registry: RegistryOption = False, workspace: WorkspaceOption = None
+) -> None:
     """Start the embedded Kafka, or find the one that runs; print its address."""
-    from engine.broker import embedded
+    from engine.broker import apicurio, embedded
+    from engine.cli.progress import counting
 
-    running = embedded.start(_root(workspace), port=port, progress=_say)
-    typer.echo(running.bootstrap)
+    root = _root(workspace)
+    typer.echo(embedded.start(root, port=port, progress=_say, bar=counting).bootstrap)
+    if registry:
+        typer.echo(apicurio.start(root, progress=_say, bar=counting).url)
+    elif apicurio.last_url(root) and not apicurio.find(root):
+        _say("the schema registry is not running; labline up --registry starts it")
 
 
 def down(workspace: WorkspaceOption = None) -> None:
-    """Stop the embedded Kafka; its topics stay."""
-    from engine.broker import embedded
+    """Stop the embedded Kafka and schema registry; topics and schemas stay."""
+    from engine.broker import apicurio, embedded
 
-    _say("stopped" if embedded.stop(_root(workspace)) else "there was no broker to stop")
+    root = _root(workspace)
+    registry, broker = apicurio.stop(root), embedded.stop(root)
+    _say("stopped" if registry or broker else "there was no broker to stop")
 
 
 def status(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
-    """Say whether the embedded Kafka runs, and where; exit 1 when it does not."""
-    from engine.broker import embedded
+    """Say whether the embedded Kafka and schema registry run, and where; exit 1 without Kafka."""
+    from engine.broker import apicurio, embedded
 
     root = _root(workspace)
-    running = embedded.find(root)
+    broker, registry = embedded.find(root), apicurio.find(root)
     if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "running": running is not None,
-                    "bootstrap": running.bootstrap if running else None,
-                    "pid": running.pid if running else None,
-                    "log": str(running.log) if running else None,
-                }
-            )
-        )
-    elif running:
-        typer.echo(f"running at {running.bootstrap}, process {running.pid}, log {running.log}")
+        told = _told(broker, "bootstrap")
+        typer.echo(json.dumps({**told, "registry": _told(registry, "url")}))
     else:
-        typer.echo("not running; labline up starts it")
-    raise typer.Exit(0 if running else 1)
+        typer.echo(_sentence(broker, "labline up"))
+        if apicurio.last_url(root):
+            typer.echo(f"schema registry {_sentence(registry, 'labline up --registry')}")
+    raise typer.Exit(0 if broker else 1)
+
+
+def _told(server: Server, address: str) -> dict[str, str | int | bool | None]:
+    where, pid, log = server or (None, None, None)
+    return {
+        "running": server is not None,
+        address: where,
+        "pid": pid,
+        "log": str(log) if log else None,
+    }
+
+
+def _sentence(server: Server, otherwise: str) -> str:
+    if server is None:
+        return f"not running; {otherwise} starts it"
+    where, pid, log = server
+    return f"running at {where}, process {pid}, log {log}"
 
 
 def _root(workspace: Path | None) -> Path:

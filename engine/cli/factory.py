@@ -1,11 +1,22 @@
-"""``labline factory run``: the Faust worker with its scorer processes."""
+"""``labline factory run``: the Faust worker with its scorer processes; ``offsets``: where it is."""
 
-from typing import Annotated
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from engine.cli.options import BootstrapOption, WorkspaceOption
+from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
+from engine.cli.read import write_lines
+from engine.core.line import Line
+from engine.errors import LablineError
 from engine.workspace.workspace import Workspace
+
+if TYPE_CHECKING:  # it needs river, which other commands do without
+    from engine.factory.offsets import Standing
 
 factory = typer.Typer(help="Promoted models, running as stream processors.")
 
@@ -35,6 +46,7 @@ def run(
     for name in names:
         space.line(name)
     configure()
+    registry = space.registry()
     run_worker(
         WorkerOptions(
             bootstrap=space.bootstrap(bootstrap),
@@ -45,5 +57,96 @@ def run(
             first_slot=first_slot,
             batch_max=batch_max,
             web_port=web_port,
+            snapshots=space.snapshots,
+            snapshot_key=space.snapshot_key,
+            registry=registry.url if registry else None,
+            known_schemas=registry.cache_dir if registry else None,
         )
     )
+
+
+@factory.command("offsets")
+def offsets(
+    line: Annotated[str, typer.Argument(help="The line.")],
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Set the group's offsets to where the journal ends.")
+    ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Go on at the moved offsets, with the state as it is."),
+    ] = False,
+    as_json: JsonOption = False,
+    bootstrap: BootstrapOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Compare committed offsets with the journal; exit 1 when they differ and nothing is done."""
+    from engine.factory import offsets as found
+
+    if restore and accept:
+        raise typer.BadParameter("--restore or --accept, not both")
+    space = Workspace.find(workspace)
+    declared, broker = space.line(line), space.bootstrap(bootstrap)
+    if restore:
+        told = found.restore(broker, declared)
+    elif accept:
+        told = found.accept(broker, declared, _revision(space, broker, line))
+    else:
+        told = found.standings(broker, declared)
+    done = "restored to the journal" if restore else "accepted" if accept else None
+    if as_json:
+        write_lines([_offsets_json(declared, told, done)])
+    else:
+        Console().print(_offsets_table(declared, told, done))
+    if done is None and any(standing.moved for standing in told):
+        raise typer.Exit(1)
+
+
+def _revision(space: Workspace, broker: str, line: str) -> int:
+    from engine.models.signing import load_public_keys
+    from engine.promotion.promote import read_control
+
+    revision = read_control(broker, load_public_keys(space.keys_dir)).lines.get(line)
+    if revision is None:
+        raise LablineError(
+            "LL-LINE-UNPROMOTED", f"line {line} was never promoted", "labline promote NAME@N"
+        )
+    return revision.offset
+
+
+def _verdict(standing: Standing, done: str | None) -> str:
+    if standing.moved:
+        return done or "moved"
+    if standing.last is not None and standing.committed != standing.journal:
+        return "expired: the line takes them from its journal"
+    return "equal" if standing.last else "nothing taken yet"
+
+
+def _offsets_json(line: Line, told: list[Standing], done: str | None) -> str:
+    return json.dumps(
+        {
+            "line": line.name,
+            "partitions": [
+                {
+                    "partition": standing.partition,
+                    "committed": list(standing.committed),
+                    "journal": list(standing.journal),
+                    "verdict": _verdict(standing, done),
+                }
+                for standing in told
+            ],
+        }
+    )
+
+
+def _offsets_table(line: Line, told: list[Standing], done: str | None) -> Table | str:
+    if not told:
+        return f"line {line.name}: no committed offset differs from the journal; nothing to do"
+    caption = "events, labels, retry: the next offset; - there is none"
+    table = Table(title=f"line {line.name}", caption=caption)
+    for name in ("partition", "committed", "journal's end", ""):
+        table.add_column(name)
+    for standing in told:
+        places = (standing.committed, standing.journal)
+        cells = (", ".join("-" if n < 0 else str(n) for n in offsets) for offsets in places)
+        table.add_row(str(standing.partition), *cells, _verdict(standing, done))
+    return table

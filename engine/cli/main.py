@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 from confluent_kafka import KafkaException
 
-from engine.cli import broker, demo, dlq, factory, init, lab, lag, models, publish, read, topics
+from engine.cli import (
+    broker,
+    demo,
+    dlq,
+    doctor,
+    factory,
+    init,
+    lab,
+    lag,
+    models,
+    publish,
+    read,
+    schemas,
+    topics,
+    upgrade,
+)
 from engine.errors import LablineError
 
 app = typer.Typer(
@@ -41,6 +56,8 @@ app.command()(broker.up)
 app.command()(broker.down)
 app.command()(broker.status)
 app.command()(init.init)
+app.command()(doctor.doctor)
+app.add_typer(schemas.schemas, name="schemas")
 app.add_typer(topics.topics, name="topics")
 app.command("publish")(publish.publish)
 app.command("read")(read.read)
@@ -49,6 +66,7 @@ app.add_typer(lab.lab, name="lab")
 app.add_typer(models.models, name="models")
 app.command("promote")(models.promote)
 app.add_typer(factory.factory, name="factory")
+app.add_typer(upgrade.upgrade, name="upgrade")
 app.command("lag")(lag.show_lag)
 letters = typer.Typer(help="The dead-letter inbox of a line.")
 letters.command("list")(dlq.list_letters)

@@ -1,26 +1,30 @@
 """``labline publish``: people's files onto a topic."""
 
-import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 
 import typer
 
-from engine.cli.options import BootstrapOption, WorkspaceOption
-from engine.cli.progress import counting
+from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
+from engine.cli.publish_report import Rejects, say, say_summary, say_unsure
 from engine.errors import LablineError
 
 if TYPE_CHECKING:
-    from engine.publish.publisher import Publisher
+    from engine.publish.progress_file import Progress, ProgressFile
     from engine.publish.rows import Row
-    from schemas.avro import Rejection, Schema
+    from engine.publish.sending import Tally
+    from engine.workspace.workspace import Workspace
+    from schemas.avro import Schema
+    from topics.declaration import Topic
 
-REJECTS_SHOWN = 20
-STEP = 1_000  # rows between two moves of the progress bar
+STDIN = "-"
+INTERRUPTED = 130  # as a shell says that Ctrl-C ended it
 
 
 class Format(StrEnum):
@@ -30,91 +34,215 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+class _Told(NamedTuple):
+    """What the command line says about the file."""
+
+    topic: str
+    file: str
+    form: Format
+    sort: bool
+    rejects: Path | None
+    rate: float | None
+    again: bool | None  # --continue, --restart, or neither
+
+
+FileArgument = Annotated[
+    str, typer.Argument(metavar="[FILE]", help="JSON lines, or CSV by its ending; - is stdin.")
+]
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="When the file's ending does not tell.")
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", metavar="FIELD", help="Refuse if the topic declares another key."),
+]
+SourceOption = Annotated[
+    str | None, typer.Option("--source", help="Who sends: the header ce_source.")
+]
+RateOption = Annotated[
+    float | None, typer.Option("--rate", min=0.001, help="So many records a second, evenly.")
+]
+SortOption = Annotated[bool, typer.Option("--sort", help="Send the rows in order of event time.")]
+RejectsOption = Annotated[
+    Path | None, typer.Option("--rejects", help="Write what was rejected here, with reasons.")
+]
+AgainOption = Annotated[
+    bool | None,
+    typer.Option("--continue/--restart", help="Go on where it stopped, or begin again."),
+]
+RegisterOption = Annotated[
+    bool, typer.Option("--register", help="Register the schema if the registry has it not.")
+]
+
+
 def publish(
     topic: Annotated[str, typer.Argument(help="A topic of the workspace.")],
-    file: Annotated[
-        str, typer.Argument(metavar="[FILE]", help="JSON lines, or CSV by its ending; - is stdin.")
-    ] = "-",
-    form: Annotated[
-        Format | None, typer.Option("--format", help="When the file's ending does not tell.")
-    ] = None,
-    source: Annotated[
-        str | None, typer.Option("--source", help="Who sends: the header ce_source.")
-    ] = None,
-    rejects: Annotated[
-        Path | None, typer.Option("--rejects", help="Write what was rejected here, with reasons.")
-    ] = None,
+    file: FileArgument = STDIN,
+    form: FormatOption = None,
+    key: KeyOption = None,
+    source: SourceOption = None,
+    rate: RateOption = None,
+    sort: SortOption = False,
+    rejects: RejectsOption = None,
+    again: AgainOption = None,
+    register: RegisterOption = False,
     bootstrap: BootstrapOption = None,
     workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Publish a file's rows: checked, keyed, acknowledged; exit 1 when some were rejected."""
-    from engine.publish.publisher import Publisher
+    """Publish a file's rows: checked, keyed, acknowledged; exit 1 when some were rejected.
+
+    Ctrl-C ends it cleanly (130): --continue then goes on where it stopped. Counts are the file's.
+    """
     from engine.workspace.workspace import Workspace, known
 
-    found = Workspace.find(workspace)
-    topics = found.topics()
+    began_s = time.monotonic()
+    space = Workspace.find(workspace)
+    topics = space.topics()
     declared = topics[known(topic, topics, "TOPIC", "topics/")]
-    schema = found.schema_of(declared)
-    with ExitStack() as stack:
-        rows = _rows(stack.enter_context(_opened(file)), _format(file, form), schema)
-        out = (
-            stack.enter_context(rejects.open("w", encoding="utf-8", errors="surrogateescape"))
-            if rejects
-            else None
+    if key is not None and key != declared.key:
+        raise LablineError(
+            "LL-TOPIC-KEY",
+            f"{topic} is keyed by {declared.key}, not by {key}",
+            "all its publishers must key alike, or what belongs together does not meet in one "
+            "partition: leave --key out, or declare another topic",
         )
-        publisher = stack.enter_context(
-            Publisher(found.bootstrap(bootstrap), declared, schema, source)
-        )
-        with counting(f"publishing to {topic}", None) as advance:
-            rejected = _send_all(rows, publisher, _Rejects(out), advance)
-    _say(f"published {publisher.sent} records to {topic}, rejected {rejected}")
-    if rejected:
+    told = _Told(topic, file, _format(file, form), sort, rejects, rate, again)
+    tally = _publish(space, declared, told, source, bootstrap, register)
+    say_summary(topic, file, tally, time.monotonic() - began_s, as_json=as_json)
+    if not tally.complete:
+        raise typer.Exit(INTERRUPTED)
+    if tally.rejected:
         raise typer.Exit(1)
 
 
-class _Rejects:
-    """Says what was rejected: the first on the terminal, all in the file."""
+def _publish(
+    space: "Workspace",
+    declared: "Topic",
+    told: _Told,
+    source: str | None,
+    bootstrap: str | None,
+    register: bool,
+) -> "Tally":
+    from engine.cli.publish_progress import publish_bar
+    from engine.publish.publisher import Publisher
+    from engine.publish.sending import Pace, Sender, Stop, Tally
 
-    def __init__(self, out: TextIO | None) -> None:
-        self.count = 0
-        self._out = out
+    schema = space.released_schema_of(declared)
+    broker = space.bootstrap(bootstrap)
+    head = _head(space, declared, schema, register=register)
+    with ExitStack() as stack:
+        stop = stack.enter_context(Stop())
+        lines = stack.enter_context(_opened(told.file))
+        kept, before = _progress(space, broker, told)
+        tally = Tally(before)
+        rejects = stack.enter_context(Rejects(told.rejects, append=before is not None))
+        if kept is not None:
+            stack.callback(_write_down, kept, tally, told, ended=True)
+        stack.callback(tally.drain)  # after the publisher's last word
+        seen = Path(told.file) if kept is not None and not told.sort else None
+        show = stack.enter_context(publish_bar(told.topic, seen, lines, tally))
+        publisher = stack.enter_context(Publisher(broker, declared, schema, source, head=head))
 
-    def add(self, row: "Row", why: "Rejection") -> None:
-        self.count += 1
-        if self.count <= REJECTS_SHOWN:
-            _say(f"line {row.line}: {why.stage}/{why.reason}: {why.message}")
-        elif self.count == REJECTS_SHOWN + 1:
-            _say("more lines were rejected; --rejects FILE keeps them all")
-        if self._out is not None:
-            told = {"line": row.line, **why._asdict(), "row": row.raw}
-            self._out.write(json.dumps(told, ensure_ascii=False) + "\n")
+        def look() -> None:
+            show.refresh()
+            rejects.flush()
+            if kept is not None:
+                _write_down(kept, tally, told, ended=False)
 
-
-def _send_all(
-    rows: "Iterator[Row]",
-    publisher: "Publisher",
-    rejects: _Rejects,
-    advance: Callable[[int], None],
-) -> int:
-    from schemas.avro import Rejection, SchemaViolation
-
-    for count, row in enumerate(rows, start=1):
-        if isinstance(row.datum, Rejection):
-            rejects.add(row, row.datum)
-        else:
-            try:
-                publisher.send(row.datum)
-            except SchemaViolation as violation:
-                rejects.add(row, violation.rejection)
-        if count % STEP == 0:
-            advance(STEP)
-    return rejects.count
+        sender = Sender(publisher, tally, rejects.add, look, Pace(told.rate))
+        sender.send_all(_rows(lines, told, schema), stop)
+    return tally
 
 
-def _rows(lines: TextIO, form: Format, schema: "Schema") -> "Iterator[Row]":
-    from engine.publish.rows import csv_rows, json_rows
+def _write_down(kept: "ProgressFile", tally: "Tally", told: _Told, *, ended: bool) -> None:
+    """Keep how far it is; forget it when all is done."""
+    if ended and tally.complete and not tally.unknown:
+        kept.remove()
+        return
+    if not tally.touched:
+        return  # it failed before its first row: what is written down stays true
+    kept.save(tally.progress(told.topic, told.file, ended=ended))
+    if ended and not tally.complete:
+        say(f"stopped after row {tally.settled.mark:,}; the same command with --continue goes on")
+    elif ended:
+        say(f"{tally.unknown:,} records are not acknowledged; --continue sends them again")
 
-    return csv_rows(lines, schema) if form is Format.CSV else json_rows(lines, schema)
+
+def _progress(
+    space: "Workspace", broker: str, told: _Told
+) -> "tuple[ProgressFile | None, Progress | None]":
+    """Return where progress is kept, and what of it counts; for stdin there is none."""
+    from engine.broker.clients import admin_client
+    from engine.publish.progress_file import Identity, ProgressFile
+    from engine.publish.publisher import TIMEOUT_S
+
+    if told.file == STDIN:
+        if told.again:
+            raise LablineError(
+                "LL-PUBLISH-PROGRESS",
+                "what came from standard input cannot be found again",
+                "--continue needs a file",
+            )
+        return None, None
+    cluster = admin_client(broker).list_topics(timeout=TIMEOUT_S).cluster_id or broker
+    kept = ProgressFile(
+        space.state_dir, Path(told.file), Identity(cluster, told.topic, told.form, told.sort)
+    )
+    if told.again is False:
+        return kept, None
+    before = kept.load()
+    if told.again and before is None:
+        raise LablineError(
+            "LL-PUBLISH-PROGRESS",
+            f"no publish of {told.file}, as it is now, to {told.topic} was stopped",
+            "leave --continue out to publish all of it; --format and --sort must be as before",
+        )
+    if before is not None and not told.again:
+        raise LablineError(
+            "LL-PUBLISH-PROGRESS",
+            f"a publish of {told.file} to {told.topic} stopped after row {before.mark:,}",
+            "--continue goes on; --restart sends all of it, what is there already a second time",
+        )
+    if before is not None:
+        say_unsure(before)
+    return kept, before
+
+
+def _head(
+    space: "Workspace", declared: "Topic", schema: "Schema", *, register: bool
+) -> bytes | None:
+    """Return what stands before each value: the registry's id, where there is a registry."""
+    from schemas.framing import confluent_head
+
+    registry = space.registry()
+    if registry is None:
+        if register:
+            raise LablineError(
+                "LL-REGISTRY-UNKNOWN",
+                "--register, but no schema registry was named and none runs here",
+                "labline up --registry starts one; or schema_registry in labline.toml",
+            )
+        return None
+    ask: Callable[[str, dict[str, object]], int] = (
+        registry.register if register else registry.lookup
+    )
+    return confluent_head(ask(declared.name, schema.document))
+
+
+def _rows(lines: TextIO, told: _Told, schema: "Schema") -> "Iterator[Row]":
+    from engine.publish.rows import csv_rows, in_time_order, json_rows
+
+    if told.form is Format.CSV:
+        rows = csv_rows(lines, schema, lambda names: _say_unknown(names, schema))
+    else:
+        rows = json_rows(lines, schema)
+    return in_time_order(rows, schema) if told.sort else rows
+
+
+def _say_unknown(names: list[str], schema: "Schema") -> None:
+    shown = ", ".join(name or "(no name)" for name in names)
+    say(f"not in the schema {schema.name}, so left out: {shown}")
 
 
 def _format(file: str, form: Format | None) -> Format:
@@ -124,16 +252,14 @@ def _format(file: str, form: Format | None) -> Format:
 
 
 def _opened(file: str) -> AbstractContextManager[TextIO]:
-    if file == "-":
+    # what is not UTF-8 becomes half a surrogate pair: its row is rejected, not the whole file
+    if file == STDIN:
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         return nullcontext(sys.stdin)
     try:
-        # what is not UTF-8 becomes half a surrogate pair: its row is rejected, not the whole file
         return Path(file).open(encoding="utf-8", errors="surrogateescape", newline="")
     except OSError as error:
         raise LablineError(
             "LL-FILE-MISSING", f"cannot read {file}: {error.strerror}", "check the file's name"
         ) from error
-
-
-def _say(what: str) -> None:
-    typer.echo(what, err=True)

@@ -1,4 +1,4 @@
-"""``labline read``: a topic's records, decoded, one JSON line each."""
+"""``labline read``: a topic's records, decoded, one line each."""
 
 import json
 import os
@@ -11,10 +11,10 @@ from typing import Annotated, TextIO
 
 import typer
 
-from engine.cli.options import BootstrapOption, WorkspaceOption
+from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
 from engine.errors import LablineError
 from engine.ops.decoding import Decoder
-from engine.ops.reading import as_json, follow, read_stretch, stretch
+from engine.ops.reading import Placed, as_json, as_text, follow, read_stretch, stretch
 from engine.workspace.workspace import Workspace, bootstrap_anywhere
 
 
@@ -35,16 +35,25 @@ def read(
     ] = False,
     bootstrap: BootstrapOption = None,
     workspace: WorkspaceOption = None,
+    in_json: JsonOption = False,
 ) -> None:
-    """Read a topic: decoded, committed records only, in order of time, joining no group."""
+    """Read a topic: decoded, committed records only, in order of time, joining no group.
+
+    A line has time, partition/offset, key, value and headers; with --json it is an object.
+    """
     broker = bootstrap_anywhere(bootstrap, workspace)
     decoder = decoder_of(workspace)
     what = stretch(broker, topic, start, partition)
     records = read_stretch(broker, what)
     if follow_on:
         records = chain(records, follow(broker, what))
-    lines = (json.dumps(as_json(topic, placed, decoder)) for placed in islice(records, count))
-    write_lines(lines, flush=follow_on)
+
+    def line(placed: Placed) -> str:
+        if in_json:
+            return json.dumps(as_json(topic, placed, decoder))
+        return as_text(placed, decoder)
+
+    write_lines(map(line, islice(records, count)), flush=follow_on)
 
 
 def decoder_of(workspace: Path | None) -> Decoder:
@@ -55,7 +64,7 @@ def decoder_of(workspace: Path | None) -> Decoder:
         if workspace is not None:
             raise
         return Decoder()
-    return Decoder(found.schemas())
+    return Decoder(found.schemas(), found.registry())
 
 
 def write_lines(lines: Iterable[str], *, flush: bool = False, out: TextIO | None = None) -> None:

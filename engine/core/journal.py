@@ -16,13 +16,15 @@ from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
 
 FORMAT = 1
-TAKEN = "taken"
+#: Kinds of entries. A switch of environment, and moved offsets, are changes that no input explains.
+TAKEN, CARRIED, REBUILT, MOVED = "taken", "carried", "rebuilt", "moved"
+KINDS = frozenset({TAKEN, CARRIED, REBUILT, MOVED})
 _HEADER = struct.Struct(">cii").pack
 _KINDS = {kind: kind.encode() for kind in (ANSWER, SHADOW, DEAD_LETTER)}
 
 
 class Entry(NamedTuple):
-    """One transaction of one task.
+    """One transaction of one task, or a change of its state that no input explains.
 
     Attributes
     ----------
@@ -32,6 +34,12 @@ class Entry(NamedTuple):
         (input, count) runs, in the order taken.
     digest
         sha256 of the emissions.
+    kind
+        ``taken``: records were folded; ``carried``: a new environment goes on with the state as
+        it was; ``rebuilt``: a new environment folded the whole past anew; ``moved``: an operator
+        accepted that the next offsets are others.
+    offset
+        Its own on the journal topic, for one that was read from there.
     """
 
     sequence: int
@@ -41,6 +49,8 @@ class Entry(NamedTuple):
     next_offsets: tuple[int, ...]
     order: tuple[tuple[int, int], ...]
     digest: bytes
+    kind: str = TAKEN
+    offset: int = -1
 
 
 def encode_entry(entry: Entry) -> bytes:
@@ -48,7 +58,7 @@ def encode_entry(entry: Entry) -> bytes:
     return engine_schema("labline.Journal").encode(
         {
             "format": FORMAT,
-            "kind": TAKEN,
+            "kind": entry.kind,
             "sequence": entry.sequence,
             "revision": entry.revision,
             "environment": entry.environment,
@@ -60,7 +70,7 @@ def encode_entry(entry: Entry) -> bytes:
     )
 
 
-def decode_entry(value: bytes | None) -> Entry:
+def decode_entry(value: bytes | None, offset: int = -1) -> Entry:
     """Return the entry in a journal record's value.
 
     Raises
@@ -69,7 +79,7 @@ def decode_entry(value: bytes | None) -> Entry:
         ``LL-JOURNAL-FORMAT`` when these bytes are no journal entry that this version reads.
     """
     found = engine_schema("labline.Journal").decode(value)
-    if isinstance(found, Rejection) or found["format"] != FORMAT or found["kind"] != TAKEN:
+    if isinstance(found, Rejection) or found["format"] != FORMAT or found["kind"] not in KINDS:
         why = found.message if isinstance(found, Rejection) else "of a newer format or kind"
         raise LablineError(
             "LL-JOURNAL-FORMAT",
@@ -85,6 +95,8 @@ def decode_entry(value: bytes | None) -> Entry:
         tuple(fields["next_offsets"]),
         tuple(unpack_order(fields["order"])),
         fields["digest"],
+        fields["kind"],
+        offset,
     )
 
 

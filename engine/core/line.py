@@ -35,6 +35,32 @@ class Declared(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class HistoryFeature(Declared):
+    """A feature that comes from earlier events of the same key, in the task's order.
+
+    Attributes
+    ----------
+    name
+        What the learner sees it as.
+    kind
+        ``previous``: the value that `field` had in the last event of the key, left out where
+        there was none; ``count``: how many events of the key there were.
+    per
+        Field of the event that is the key.
+    """
+
+    name: FieldName
+    kind: Literal["previous", "count"]
+    field: FieldName | None = None
+    per: FieldName
+
+    @model_validator(mode="after")
+    def _has_its_field(self) -> Self:
+        if (self.kind == "previous") != (self.field is not None):
+            raise ValueError("previous needs a field, count has none")
+        return self
+
+
 class Features(Declared):
     """What a learner sees of an event, in the order in which it is declared.
 
@@ -46,17 +72,20 @@ class Features(Declared):
         Taken from the event time, in UTC: ``hour`` (0 to 23), ``weekday`` (Monday is 0).
     optional
         Those of the fields whose absence does not make an event a dead letter.
+    history
+        What comes from earlier events of the same key.
     """
 
     numeric: tuple[FieldName, ...] = ()
     categorical: tuple[FieldName, ...] = ()
     time: tuple[Literal["hour", "weekday"], ...] = ()
     optional: tuple[FieldName, ...] = ()
+    history: tuple[HistoryFeature, ...] = ()
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         fields = (*self.numeric, *self.categorical)
-        names = (*fields, *self.time)
+        names = (*fields, *self.time, *(told.name for told in self.history))
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"declared more than once: {', '.join(twice)}")
@@ -85,6 +114,8 @@ class Limits(Declared):
         Answered events per task that wait for their label.
     remembered_max
         Ids per task by which a second or late label is known.
+    history_keys_max
+        Keys per task and field whose past is remembered.
     future_skew
         How far an event time may be ahead of the time at which the broker appended it.
     input_wait
@@ -97,6 +128,7 @@ class Limits(Declared):
 
     pending_max: Annotated[int, Field(gt=0, le=1_000_000_000)] = 1_000_000
     remembered_max: Annotated[int, Field(gt=0, le=1_000_000_000)] = 1_000_000
+    history_keys_max: Annotated[int, Field(gt=0, le=1_000_000_000)] = 100_000
     future_skew: Duration = "1h"
     input_wait: Duration = "5s"
     batch_max: Annotated[int, Field(gt=0, le=100_000)] = 5_000
@@ -135,7 +167,8 @@ class Line(Declared):
     label_horizon
         How long, in event time, an event waits for its label.
     on_expiry
-        What an absent label means.
+        What an absent label means: ``unknown`` (nothing is learned), or ``negative`` (learned as
+        no at the horizon, for lines whose labels exist only for yes).
     baselines
         Recipes that score and learn beside the champion, by name.
     """
@@ -152,7 +185,7 @@ class Line(Declared):
     start: Annotated[str, Field(pattern=rf"^(earliest|latest|{_TIME})$")] = "earliest"
     learner: Literal["per_partition", "single"] = "per_partition"
     label_horizon: Duration = "2d"
-    on_expiry: Literal["unknown"] = "unknown"
+    on_expiry: Literal["unknown", "negative"] = "unknown"
     features: Features
     decision: Decision = Decision()
     limits: Limits = Limits()
@@ -167,6 +200,8 @@ class Line(Declared):
         told = (self.labels is not None, self.refers_to is not None, self.label is not None)
         if any(told) and not all(told):
             raise ValueError("labels, refers_to and label are given together or not at all")
+        if self.on_expiry == "negative" and self.labels is None:
+            raise ValueError("on_expiry = negative needs labels: else all would be learned as no")
         if self.labels == self.events:
             raise ValueError("events and labels are two topics")
         return self

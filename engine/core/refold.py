@@ -1,15 +1,19 @@
 """Running a task's past again from its journal: recovery, parity and what-if are this."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeAlias
 
-from engine.core.journal import Entry
+from engine.core.journal import MOVED, Entry
 from engine.core.record import Record
+from engine.core.run import Run
 from engine.core.spec import Spec
-from engine.core.task import Run, Task
+from engine.core.task import Task
 from engine.errors import LablineError
 
 #: An input's committed records in order, in batches.
-Source = Iterator[list[Record]]
+Source: TypeAlias = Iterator[list[Record]]
+#: input, first offset -> its records from there on
+OpenSource: TypeAlias = Callable[[int, int], Source]
 
 
 class Feed:
@@ -43,22 +47,32 @@ class Feed:
         return taken
 
 
+class Resumed(NamedTuple):
+    """Where a fold goes on: a task, and the sequence number of its next journal entry."""
+
+    task: Task
+    sequence: int
+
+
 def refold(
     partition: int,
     entries: Iterable[Entry],
-    sources: Sequence[Source],
+    open_source: OpenSource,
     spec_of: Callable[[int], Spec],
+    resumed: Resumed | None = None,
 ) -> Iterator[tuple[Entry, Run, Task]]:
     """Fold a partition's past again, entry by entry.
 
     Parameters
     ----------
     entries
-        The journal, from its first entry on.
-    sources
-        Per input, its committed records from the first entry's offsets on.
+        The journal: from its first entry on, or from `resumed.sequence` on.
+    open_source
+        From an input and an offset to its committed records from there on.
     spec_of
         The configuration of a revision.
+    resumed
+        A task from a snapshot; without one, a new task begins where the first entry does.
 
     Yields
     ------
@@ -71,22 +85,26 @@ def refold(
         ``LL-JOURNAL-GAP`` when an entry does not follow the one before it,
         ``LL-JOURNAL-INPUT`` when the log does not have what the journal took.
     """
-    task: Task | None = None
-    feeds = [Feed(source) for source in sources]
-    sequence = -1
+    task, sequence = resumed if resumed is not None else (None, 0)
+    feeds: list[Feed] = []
     for entry in entries:
         if task is None:
             task = Task(spec_of(entry.revision), partition, entry.first_offsets)
         elif entry.revision != task.spec.revision:
             task.configure(spec_of(entry.revision))
-        if entry.sequence != sequence + 1 or entry.first_offsets != tuple(task.next_offsets):
+        if entry.sequence != sequence or entry.first_offsets != tuple(task.next_offsets):
             raise LablineError(
                 "LL-JOURNAL-GAP",
                 f"partition {partition}: journal entry {entry.sequence} does not follow entry"
-                f" {sequence}",
+                f" {sequence - 1}",
                 "the journal topic lost records or was written by another tool: re-learn the line",
             )
-        sequence = entry.sequence
+        sequence += 1
+        if entry.kind == MOVED:
+            task.move(entry.next_offsets)
+            feeds = []
+        if not feeds:
+            feeds = [Feed(open_source(i, offset)) for i, offset in enumerate(task.next_offsets)]
         counts = [0, 0, 0]
         for which, count in entry.order:
             counts[which] += count

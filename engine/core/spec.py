@@ -1,11 +1,16 @@
 """What a task is made of: models in their slots, under a line's declaration."""
 
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from engine.core.features import Features
 from engine.core.line import Line
 from schemas.avro import Schema
+from schemas.framing import Heads
+
+
+class LearnFailed(Exception):  # noqa: N818  # a fact about a label, counted
+    """A model raised while it learned; it is as it was before."""
 
 
 class Learner(Protocol):
@@ -15,15 +20,28 @@ class Learner(Protocol):
         """Return the probability of the positive label, before learning it."""
 
     def learn(self, features: Features, label: bool) -> None:
-        """Learn one label."""
+        """Learn one label; raise `LearnFailed` when that left no trace."""
+
+    def river(self) -> Any:
+        """Return the model with all that it has learned, as a snapshot keeps it."""
 
 
 class Slot(NamedTuple):
-    """A model in its place. `model` is ``name@N`` for a promoted one."""
+    """A model in its place. `model` is ``name@N`` for a promoted one.
+
+    What it has learned is its own as long as place, name and recipe stay: a baseline's name may
+    get another recipe.
+    """
 
     slot: str
     model: str
     learner: Learner
+    recipe: str = ""
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Return what tells it from every other."""
+        return self.slot, self.model, self.recipe
 
 
 @dataclass(frozen=True)
@@ -40,6 +58,8 @@ class Spec:
         Its score is the answer.
     others
         Score and learn beside it, to the shadow topic.
+    writers
+        By frame head, schemas that records may be written with beside those they are read as.
     """
 
     line: Line
@@ -49,3 +69,4 @@ class Spec:
     label_schema: Schema | None
     champion: Slot
     others: tuple[Slot, ...] = ()
+    writers: Heads = field(default_factory=dict)

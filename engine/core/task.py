@@ -4,15 +4,15 @@ One door: runs of records go in, a run of emissions comes out. Where a run is cu
 Score first, learn second.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from engine.core.dead_letter import Origin, dead_letter
-from engine.core.features import extractor
-from engine.core.journal import digest, runs
-from engine.core.labels import EVICTED, EXPIRED, LabelJoin
+from engine.core.features import Features, extractor
+from engine.core.history import History
+from engine.core.journal import runs
+from engine.core.labels import EVICTED, EXPIRED, NEGATIVE, LabelJoin, waiting
 from engine.core.ordering import (
     NO_TIME,
     RECORD_OVERHEAD_BYTES,
@@ -28,10 +28,10 @@ from engine.core.record import (
     LABELS,
     RETRY,
     SHADOW,
-    Emission,
     Headers,
     Record,
 )
+from engine.core.run import Run
 from engine.core.score import (
     EncodeAnswer,
     EncodeShadow,
@@ -41,44 +41,14 @@ from engine.core.score import (
     subject,
     varint,
 )
-from engine.core.spec import Slot, Spec
+from engine.core.spec import Learner, LearnFailed, Slot, Spec
 from schemas.avro import Rejection
+from schemas.framing import Codec
 
+LEARN_FAILED = "learn-failed"  # by a slot, restored to what it was
+FORGOTTEN = "forgotten"  # keys whose past was dropped, for others
 FUTURE = Rejection("time", "future", "event time is too far ahead")
 TRACE_HEADER = "traceparent"  # W3C trace context: an answer belongs to its event's trace
-
-
-@dataclass
-class Run:
-    """What one feeding gave: the content of one transaction of this task.
-
-    Attributes
-    ----------
-    first_offsets, next_offsets
-        Per input, -1 for one that the line does not have.
-    order
-        (input, count) runs, in the order taken.
-    counts
-        What happened, by name: answers, dead_letters, dead_labels, and the label join's outcomes.
-    """
-
-    emissions: list[Emission] = field(default_factory=list)
-    first_offsets: tuple[int, ...] = ()
-    next_offsets: tuple[int, ...] = ()
-    order: tuple[tuple[int, int], ...] = ()
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def digest(self) -> bytes:
-        """Return sha256 over the emissions."""
-        return digest(self.emissions)
-
-    @property
-    def taken(self) -> int:
-        """Return how many records were taken."""
-        return sum(count for _, count in self.order)
-
-    def __bool__(self) -> bool:
-        return bool(self.order)
 
 
 class Task:
@@ -99,12 +69,8 @@ class Task:
         self.next_offsets = list(offsets)
         self._high = [NO_TIME, NO_TIME, NO_TIME]
         self._stream_time_ms = NO_TIME
-        limits = spec.line.limits
-        self._join = LabelJoin(
-            horizon_ms=spec.line.label_horizon_ms,
-            pending_max=limits.pending_max,
-            remembered_max=limits.remembered_max,
-        )
+        self._join = LabelJoin(**waiting(spec.line))
+        self._history = History((), spec.line.limits.history_keys_max)
         self._slots: tuple[Slot, ...] = ()
         self.drop_buffers()
         self.configure(spec)
@@ -113,8 +79,8 @@ class Task:
         """Put a configuration in force, between two runs.
 
         A slot whose model did not change keeps its learner, and with it what it has learned.
-        Learners change places only when a record is taken: a revision under which none was is
-        not in the journal, so it must leave no trace in the state either.
+        State changes only when a record is taken: a revision under which none was is not in the
+        journal, so it must leave no trace in the state either.
         """
         line = spec.line
         self.spec, self._seated = spec, False
@@ -130,17 +96,55 @@ class Task:
                 answer_encoder(*names[0], place),
                 shadow_encoder(names[1:], place),
             )
+        events = Codec(spec.event_schema, spec.writers)
+        labels = Codec(spec.label_schema, spec.writers) if spec.label_schema else None
+        self._codecs = (events, labels, events)
         # what is buffered is read again: with these schemas, as whoever folds this past will
         buffered = [[head[2] for head in buffer.heads] for buffer in self._buffers]
         self.drop_buffers()
         self._push(buffered)
 
     def _seat(self) -> None:
-        kept = {slot[:2]: slot for slot in self._slots}
+        """Let the configuration in force reach the state: the first record under it is here."""
+        line = self.spec.line
+        self._join.declare(**waiting(line))
+        self._history.declare(line.features.history, line.limits.history_keys_max)
+        kept = {slot.identity: slot for slot in self._slots}
         told = (self.spec.champion, *self.spec.others)
-        self._slots, self._seated = tuple(kept.get(slot[:2], slot) for slot in told), True
+        self._slots, self._seated = tuple(kept.get(slot.identity, slot) for slot in told), True
         self._score_of = [slot.learner.score for slot in self._slots]
         self._learn_of = [slot.learner.learn for slot in self._slots]
+
+    def state(self) -> dict[str, Any]:
+        """Return all that later runs depend on, beside the configuration: plain data and models.
+
+        What is buffered is not in it: that is in the log.
+        """
+        return {
+            "next_offsets": list(self.next_offsets),
+            "high": list(self._high),
+            "stream_time_ms": self._stream_time_ms,
+            "join": self._join.state(),
+            "history": self._history.state(),
+            "slots": [(*slot.identity, slot.learner.river()) for slot in self._slots],
+        }
+
+    def restore(self, state: Mapping[str, Any], revive: Callable[[Any], Learner]) -> None:
+        """Become what a task was when `state` was taken; `revive` makes a learner of a model."""
+        self.next_offsets, self._high = list(state["next_offsets"]), list(state["high"])
+        self._stream_time_ms = state["stream_time_ms"]
+        self._join.restore(state["join"])
+        self._history.restore(state["history"])
+        self._slots = tuple(
+            Slot(slot, name, revive(model), recipe) for slot, name, recipe, model in state["slots"]
+        )
+        self._seated = False
+        self.drop_buffers()
+
+    def move(self, offsets: Sequence[int]) -> None:
+        """Go on at other offsets, as an operator accepted: the state stays."""
+        self.next_offsets = list(offsets)
+        self.drop_buffers()
 
     def drop_buffers(self) -> None:
         """Forget what was fed and not taken: the host will feed it again."""
@@ -175,16 +179,15 @@ class Task:
         return self._fold(in_order(self._buffers, order))
 
     def _push(self, records: Sequence[Iterable[Record]]) -> None:
-        spec = self.spec
-        schemas = (spec.event_schema, spec.label_schema, spec.event_schema)
-        skew_ms = spec.line.limits.future_skew_ms
+        skew_ms = self.spec.line.limits.future_skew_ms
         for which in INPUTS:
-            schema = schemas[which]
-            if schema is None:
+            codec = self._codecs[which]
+            if codec is None:
                 continue
-            push, decode, time_field = self._buffers[which].push, schema.decode, schema.event_time
+            push, decode = self._buffers[which].push, codec.decode
+            time_field = codec.reader.event_time
             for record in records[which]:
-                datum = decode(record[3])
+                datum = decode(record[3], record[4])
                 time_ms: int | None = None
                 if isinstance(datum, dict):
                     time_ms = datum[time_field]  # type: ignore[index]  # a line's schemas have one
@@ -203,8 +206,8 @@ class Task:
             next_offsets[which] = record[0] + 1
             if time_ms > self._stream_time_ms:
                 self._stream_time_ms = time_ms
-                if join.due_ms <= time_ms and (expired := join.expire(time_ms)):
-                    run.counts[EXPIRED] += expired
+                if join.due_ms <= time_ms:
+                    self._expire(run, time_ms)
             if isinstance(datum, Rejection):
                 self._reject(run, which, record, datum)
             elif which == LABELS:
@@ -221,7 +224,12 @@ class Task:
         if isinstance(features, Rejection):
             self._reject(run, which, record, features)
             return
-        probabilities = [score(features) for score in self._score_of]
+        if self._history and (forgotten := self._history.extend(datum, features)):
+            run.counts[FORGOTTEN] += forgotten
+        try:
+            probabilities = [score(features) for score in self._score_of]
+        except Exception:  # whatever a model raises for an event is the event's own trouble
+            probabilities = [_guarded(score, features) for score in self._score_of]
         probability = probabilities[0]
         if not 0.0 <= probability <= 1.0:  # NaN is neither
             why = Rejection("score", "no-probability", "the champion's score is no probability")
@@ -237,16 +245,31 @@ class Task:
             others = [p if 0.0 <= p <= 1.0 else None for p in probabilities[1:]]
             run.emissions.append((SHADOW, key, shadow(about, place, others), None))
         run.counts["answers"] += 1
+        if self.spec.label_schema is None:
+            return  # nothing is ever learned
         if evicted := self._join.wait(identity, features, self._stream_time_ms):
             run.counts[EVICTED] += evicted
+
+    def _expire(self, run: Run, time_ms: int) -> None:
+        negative = self.spec.line.on_expiry == "negative"
+        for features in self._join.expire(time_ms):
+            if negative:
+                self._teach(run, features, False)
+            run.counts[NEGATIVE if negative else EXPIRED] += 1
 
     def _learn(self, run: Run, datum: dict[str, Any]) -> None:
         label: bool = datum[self._label]
         outcome, features = self._join.match(datum[self._refers_to], label, self._stream_time_ms)
         if features is not None:
-            for learn in self._learn_of:
-                learn(features, label)
+            self._teach(run, features, label)
         run.counts[outcome] += 1
+
+    def _teach(self, run: Run, features: Features, label: bool) -> None:
+        for learn in self._learn_of:
+            try:
+                learn(features, label)
+            except LearnFailed:
+                run.counts[LEARN_FAILED] += 1
 
     def _reject(self, run: Run, which: int, record: Record, why: Rejection) -> None:
         spec, topic = self.spec, self.spec.inputs[which] or ""
@@ -254,6 +277,13 @@ class Task:
         origin = Origin(topic, self.partition, spec.line.name, spec.champion.model, schema.name)
         run.emissions.append(dead_letter(record, why, origin))
         run.counts["dead_letters" if which != LABELS else "dead_labels"] += 1
+
+
+def _guarded(score: Callable[[Features], float], features: Features) -> float:
+    try:
+        return score(features)
+    except Exception:
+        return math.nan
 
 
 def _trace(headers: list[tuple[str, bytes | None]]) -> Headers:

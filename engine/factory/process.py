@@ -6,29 +6,35 @@ place. Errors that need a person end the process with a message. Bugs end it wit
 
 import argparse
 import os
-import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
+from engine.broker.registry_connection import AUTH_VARIABLE
+from engine.broker.schema_registry import SchemaRegistry, Writers
 from engine.errors import LablineError
 from engine.factory.backoff import backoff_s
 from engine.factory.exits import EXIT_FENCED, EXIT_HANDLED
 from engine.factory.follower import ControlFollower
 from engine.factory.scorer import Scorer
+from engine.factory.stopping import WAIT_S, Stop
 from engine.logs import configure
+from engine.models.configuration import SpecOf, spec_of
 from engine.models.control import Revision
 from engine.models.signing import PublicKeys, load_public_keys
+from engine.models.snapshot_store import SnapshotStore, load_key
 from topics.naming import CONTROL_TOPIC
 
 log = structlog.get_logger()
 
-WAIT_S = 0.2
+REGISTRY_AWAY = "LL-REGISTRY-AWAY"  # an error of the world: it passes
 STABLE_S = 10.0  # a session that lived this long starts the backoff anew
+FENCED_MAX = 3  # short sessions in a row that ended so
 FENCED = (
     KafkaError._FENCED,
     KafkaError.FENCED_INSTANCE_ID,
@@ -36,72 +42,67 @@ FENCED = (
 )
 
 
-class Stop:
-    """Whether to end: a signal came, or the supervisor is gone."""
+class Options(NamedTuple):
+    """What a scorer process is told."""
 
-    def __init__(self, supervisor: int) -> None:
-        self._told = False
-        self._supervisor = supervisor
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._tell)
-
-    def _tell(self, *_: object) -> None:
-        self._told = True
-
-    def __call__(self) -> bool:
-        """Tell whether it is time."""
-        return self._told or os.getppid() != self._supervisor
-
-    def wait(self, seconds: float) -> None:
-        """Sleep, but not past the end."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not self():
-            time.sleep(min(WAIT_S, seconds))
+    bootstrap: str
+    line: str
+    instance: str
+    keys: PublicKeys
+    batch_max: int | None
+    store: SnapshotStore | None
+    spec_of: SpecOf
 
 
-def run(
-    bootstrap: str,
-    line: str,
-    instance: str,
-    keys: PublicKeys,
-    batch_max: int | None,
-    stop: Stop,
-) -> None:
+def run(options: Options, stop: Stop) -> None:
     """Score a line until told to stop."""
     failures = 0
     while not stop():
         started = time.monotonic()
         try:
-            _session(bootstrap, line, instance, keys, batch_max, stop)
+            _session(options, stop)
+        except LablineError as error:
+            if error.code != REGISTRY_AWAY:
+                raise
+            failures = _pause(options, stop, error.message, failures, started)
         except KafkaException as error:
             cause: Any = error.args[0]  # a KafkaError
-            if cause.code() in FENCED:
+            # a member whose broker came back may be fenced by its own repeated request: try again
+            again_and_again = cause.code() == KafkaError._FATAL and failures >= FENCED_MAX
+            if cause.code() in FENCED or again_and_again:
                 raise LablineError(
                     "LL-SCORER-FENCED",
-                    f"another process took over the slot {instance} of line {line}",
+                    f"another process took over the slot {options.instance} of line {options.line}",
                     "give each worker its own --slots, or end the other one",
                 ) from error
-            failures = 1 if time.monotonic() - started > STABLE_S else failures + 1
-            pause_s = backoff_s(failures)
-            log.warning("recovering", line=line, error=cause.str(), pause_s=pause_s)
-            stop.wait(pause_s)
+            failures = _pause(options, stop, cause.str(), failures, started)
 
 
-def _session(
-    bootstrap: str,
-    line: str,
-    instance: str,
-    keys: PublicKeys,
-    batch_max: int | None,
-    stop: Stop,
-) -> None:
+def _pause(options: Options, stop: Stop, error: str, failures: int, started: float) -> int:
+    """Wait before a new try, longer each time; return how many there were in a row."""
+    failures = 1 if time.monotonic() - started > STABLE_S else failures + 1
+    pause_s = backoff_s(failures)
+    log.warning("recovering", line=options.line, error=error, pause_s=pause_s)
+    stop.wait(pause_s)
+    return failures
+
+
+def _session(options: Options, stop: Stop) -> None:
     """Score with one consumer and one producer, until they fail or it is time to stop."""
-    follower = ControlFollower(bootstrap, CONTROL_TOPIC, keys)
+    follower = ControlFollower(options.bootstrap, CONTROL_TOPIC, options.keys)
     try:
-        revision = _champion(follower, line, stop)
+        revision = _champion(follower, options.line, stop)
         if revision is None:
             return
-        scorer = Scorer(bootstrap, follower, revision, instance, batch_max)
+        scorer = Scorer(
+            options.bootstrap,
+            follower,
+            revision,
+            options.instance,
+            options.batch_max,
+            options.store,
+            options.spec_of,
+        )
         try:
             scorer.run(stop)
         finally:
@@ -125,6 +126,14 @@ def _champion(follower: ControlFollower, line: str, stop: Stop) -> Revision | No
     return None
 
 
+def _spec_of(registry: str | None, known_schemas: Path) -> SpecOf:
+    if registry is None:
+        return spec_of
+    auth = os.environ.get(AUTH_VARIABLE)  # never an argument: those can be read by anybody
+    asked = SchemaRegistry(registry, known_schemas, auth)
+    return partial(spec_of, writers_of=partial(Writers, registry=asked))
+
+
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -133,6 +142,10 @@ def main() -> None:
     parser.add_argument("--instance", required=True)
     parser.add_argument("--keys", required=True, type=Path)
     parser.add_argument("--batch-max", type=int)
+    parser.add_argument("--registry", help="URL of a schema registry")
+    parser.add_argument("--known-schemas", type=Path, help="folder of what it told before")
+    parser.add_argument("--snapshots", help="folder or URL; without it none are kept")
+    parser.add_argument("--snapshot-key", type=Path, help="file of the key for their MACs")
     # told, not looked up: a supervisor may be gone before this process has got as far as here
     parser.add_argument("--supervisor", type=int, default=os.getppid(), help="its process id")
     options = parser.parse_args()
@@ -140,8 +153,14 @@ def main() -> None:
     structlog.contextvars.bind_contextvars(instance=options.instance)
     try:
         keys = load_public_keys(options.keys)
-        stop = Stop(options.supervisor)
-        run(options.bootstrap, options.line, options.instance, keys, options.batch_max, stop)
+        store = None
+        if options.snapshots is not None:
+            store = SnapshotStore(options.snapshots, load_key(options.snapshot_key))
+        told = Options(
+            options.bootstrap, options.line, options.instance, keys, options.batch_max, store,
+            _spec_of(options.registry, options.known_schemas),
+        )  # fmt: skip
+        run(told, Stop(options.supervisor))
     except LablineError as error:
         log.error(error.message, code=error.code, remedy=error.remedy, line=options.line)  # noqa: TRY400
         sys.exit(EXIT_FENCED if error.code == "LL-SCORER-FENCED" else EXIT_HANDLED)

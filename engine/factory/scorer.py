@@ -12,13 +12,18 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from engine.broker.clients import consumer_config
+from engine.errors import LablineError
 from engine.factory.follower import ControlFollower
 from engine.factory.inputs import TaskInputs
 from engine.factory.recovery import Recovered, committed_offsets, recover
+from engine.factory.snapshotting import Snapshotting
 from engine.factory.transactions import Transactions, Work
-from engine.models.configuration import spec_of
+from engine.models import configuration
+from engine.models.configuration import SpecOf
 from engine.models.control import Revision
 from engine.models.environment import environment_digest
+from engine.models.snapshot_store import SnapshotStore
+from engine.models.snapshots import Place
 from topics.naming import line_topics
 
 log = structlog.get_logger()
@@ -45,6 +50,10 @@ class Scorer:
         Stable name of this worker slot; a restart in the same slot takes over at once.
     batch_max
         Records taken per transaction; the line's own limit unless given.
+    store
+        Where snapshots are kept; None: nowhere.
+    spec_of
+        From a revision to its configuration.
     """
 
     def __init__(
@@ -54,7 +63,10 @@ class Scorer:
         revision: Revision,
         instance: str,
         batch_max: int | None = None,
+        store: SnapshotStore | None = None,
+        spec_of: SpecOf = configuration.spec_of,
     ) -> None:
+        self._spec_of = spec_of
         spec = spec_of(revision)
         line = spec.line
         self._bootstrap = bootstrap
@@ -65,8 +77,10 @@ class Scorer:
         self._revision = revision
         self._batch_max = batch_max or line.limits.batch_max
         self._tasks: dict[int, TaskInputs] = {}
-        self._sequences: dict[int, int] = {}
+        self._held: dict[int, Recovered] = {}
         self._parked: dict[int, Recovered] = {}
+        self._store = store
+        self._snapshotting = Snapshotting(store)
         self._failure: BaseException | None = None
         self._turn = 0
         member = f"labline.{line.name}.{instance}"
@@ -111,10 +125,12 @@ class Scorer:
             timeout_s = 0.0 if behind else IDLE_POLL_S
             if taken and not behind:
                 time.sleep(SPACING_S)
+        self._snapshotting.stop(list(self._held.values()))
 
     def close(self) -> None:
         """Leave; a static member keeps its partitions until its session ends or it comes back."""
         self._consumer.close()
+        self._transactions.close()
 
     def _poll(self, timeout_s: float) -> None:
         if self._accept(self._consumer.consume(1, timeout_s)):
@@ -141,8 +157,10 @@ class Scorer:
             position = inputs and inputs.positions[self._which[message.topic()]]  # type: ignore[index]
             if position:
                 position.saw_eof(message.offset())  # type: ignore[arg-type]
-        elif error.fatal() or error.code() == KafkaError._AUTO_OFFSET_RESET:
-            raise KafkaException(error)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise _out_of_log(self._line.name, message)
+        elif error.fatal() or error.code() == KafkaError._FATAL:
+            raise KafkaException(error)  # this client is of no more use
         else:  # the broker is away: librdkafka tries again by itself
             log.warning("broker", line=self._line.name, error=error.str())
 
@@ -154,7 +172,7 @@ class Scorer:
             return
         self._revision = revision
         for inputs in self._tasks.values():
-            inputs.task.configure(spec_of(revision))
+            inputs.task.configure(self._spec_of(revision))
         log.info("revision in force", line=self._line.name, revision=revision.offset)
 
     def _step(self) -> tuple[int, bool]:
@@ -179,13 +197,23 @@ class Scorer:
             behind = behind or run.taken >= limit
             if run:
                 room -= run.taken
-                sequence = self._sequences[partition]
-                works.append(Work(partition, sequence, self._revision.offset, run))
+                held = self._held[partition]
+                place, revision = held.place, self._revision.offset
+                works.append(Work(partition, place.sequence, revision, run, held.switch))
         if works:
             self._transactions.commit(works, self._consumer)
             for work in works:
-                self._sequences[work.partition] += 1
+                self._committed(work)
         return self._batch_max - room, behind and bool(works)
+
+    def _committed(self, work: Work) -> None:
+        entry = self._transactions.last_entry(work.partition)
+        held = self._held[work.partition]
+        place = Place(entry.sequence + 1, entry.offset, entry.digest)
+        self._held[work.partition] = Recovered(held.task, place)
+        if held.switch is not None:  # whoever comes back here needs one of this environment
+            self._snapshotting.write(self._held[work.partition])
+        self._snapshotting.committed(self._held[work.partition], work.run.taken)
 
     def _in_turn(self) -> list[tuple[int, TaskInputs]]:
         """Return the tasks, another one first each time: a small batch must not starve the last."""
@@ -201,25 +229,19 @@ class Scorer:
 
     def _take_over(self, consumer: Consumer, partitions: list[int]) -> None:
         line, limits = self._line, self._line.limits
-        self._tasks, self._sequences = {}, {}
+        self._tasks, self._held = {}, {}
         assigned: list[TopicPartition] = []
         for partition in partitions:
             committed = committed_offsets(consumer, self._topics, partition)
             self._follower.catch_up()  # its last owner may have known a newer revision
             held = self._parked.get(partition)
             if held is None or tuple(held.task.next_offsets) != committed:
-                held = recover(
-                    self._bootstrap,
-                    self._follower.control,
-                    spec_of(self._revision),
-                    partition,
-                    committed,
-                )
+                held = self._recover(consumer, partition, committed)
             if held.task.spec.revision != self._revision.offset:
-                held.task.configure(spec_of(self._revision))
+                held.task.configure(self._spec_of(self._revision))
             inputs = TaskInputs(consumer, held.task, self._topics, limits.input_wait_ms)
             self._tasks[partition] = inputs
-            self._sequences[partition] = held.sequence
+            self._held[partition] = held
             assigned += [
                 TopicPartition(p.place.topic, partition, p.next_offset)
                 for p in inputs.positions
@@ -231,12 +253,23 @@ class Scorer:
             consumer.resume(assigned)  # a pause survives unassign and assign
         log.info("assigned", line=line.name, partitions=partitions)
 
+    def _recover(self, consumer: Consumer, partition: int, committed: tuple[int, ...]) -> Recovered:
+        spec, control = self._spec_of(self._revision), self._follower.control
+        try:
+            held = recover(
+                self._bootstrap, control, spec, partition, committed, self._store, self._spec_of
+            )
+        except LablineError as error:
+            if committed_offsets(consumer, self._topics, partition) == committed:
+                raise
+            # held up meanwhile, and another member went on from here: nobody moved the offsets
+            raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION)) from error
+        self._snapshotting.recovered(held)
+        return held
+
     def _revoked(self, consumer: Consumer, _: list[TopicPartition]) -> None:
         """Park the tasks: an eager rebalance hands most of them back where they were."""
-        self._parked = {
-            partition: Recovered(inputs.task, self._sequences[partition])
-            for partition, inputs in self._tasks.items()
-        }
+        self._parked = dict(self._held)
         for held in self._parked.values():
             held.task.drop_buffers()
         self._forget(consumer)
@@ -250,5 +283,17 @@ class Scorer:
         places = [p.place for inputs in self._tasks.values() for p in inputs.positions if p]
         if places:
             consumer.resume(places)
-        self._tasks, self._sequences = {}, {}
+        self._tasks, self._held = {}, {}
         consumer.unassign()
+
+
+def _out_of_log(line: str, message: Message) -> LablineError:
+    """Return the error of records that are gone before they were taken, with the choices."""
+    topic, partition = message.topic(), message.partition()
+    return LablineError(
+        "LL-LOG-TRUNCATED",
+        f"{topic}[{partition}]: the next offset of line {line} is not in the log any more",
+        "restore the topic; or let Kafka's kafka-consumer-groups --reset-offsets --to-earliest"
+        f" move the group, then labline factory offsets {line} --accept: what is gone stays"
+        " unanswered",
+    )

@@ -2,20 +2,25 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from engine.broker.clients import producer_config
-from engine.core.journal import Entry, encode_entry
-from engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES
+from engine.core.journal import Entry, digest, encode_entry
+from engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE
 from engine.core.record import ANSWER, DEAD_LETTER, SHADOW
-from engine.core.task import Run
+from engine.core.run import Run
+from engine.core.task import FORGOTTEN, LEARN_FAILED
+from engine.factory.patience import Patience
 from schemas.engine_schemas import engine_schema
 from topics.naming import LineTopics
 from topics.plan import DLQ_MESSAGE_MAX_BYTES
 
 TIMEOUT_S = 30.0
+OFFSETS_S = 10.0  # for what takes a millisecond; no time limit of the client's own holds there
+MARGIN_S = 1.0
 TRANSACTION_TIMEOUT_MS = 60_000
 # A commit that took this long may have been retried below us, and its late twin could end a
 # later transaction (KAFKA-17754; librdkafka speaks the older protocol): use a new producer.
@@ -23,12 +28,35 @@ SLOW_COMMIT_S = 10.0
 
 
 class Work(NamedTuple):
-    """One task's part of a transaction."""
+    """One task's part of a transaction.
+
+    Attributes
+    ----------
+    sequence
+        Of its first journal entry.
+    switch
+        The kind of entry that says first that another environment goes on from here.
+    """
 
     partition: int
     sequence: int
     revision: int
     run: Run
+    switch: str | None = None
+
+    def entries(self, environment: str) -> list[Entry]:
+        """Return its journal entries."""
+        run, first = self.run, self.run.first_offsets
+        taken = Entry(
+            self.sequence, self.revision, environment, first, run.next_offsets, run.order,
+            run.digest(),
+        )  # fmt: skip
+        if self.switch is None:
+            return [taken]
+        told = Entry(
+            self.sequence, self.revision, environment, first, first, (), digest(()), self.switch
+        )
+        return [told, taken._replace(sequence=self.sequence + 1)]
 
 
 class Transactions:
@@ -66,7 +94,14 @@ class Transactions:
         self._inputs = inputs
         self._environment = environment
         self._vitals = engine_schema("labline.Vitals")
+        self._last_entries: dict[int, Entry] = {}
+        self._last_offsets: dict[int, int] = {}
         self._producer = self._new_producer()
+        self._patience = Patience()
+
+    def close(self) -> None:
+        """Leave the producer as it is: its successor ends what it left open."""
+        self._patience.close()
 
     def _new_producer(self) -> Producer:
         producer = Producer(self._config)
@@ -92,9 +127,11 @@ class Transactions:
                 if topic is not None
             ]
         metadata = consumer.consumer_group_metadata()
-        self._producer.send_offsets_to_transaction(offsets, metadata, TIMEOUT_S)
+        producer, call = self._producer, self._patience.call
+        call(partial(producer.send_offsets_to_transaction, offsets, metadata, OFFSETS_S), OFFSETS_S)
         started = time.monotonic()
-        self._producer.commit_transaction(TIMEOUT_S)
+        call(partial(producer.commit_transaction, TIMEOUT_S), TIMEOUT_S + MARGIN_S)
+        self._producer.poll(0)  # reports of the journal's offsets
         if time.monotonic() - started > SLOW_COMMIT_S:
             self._producer = self._new_producer()
 
@@ -103,17 +140,28 @@ class Transactions:
         by_kind, produce = self._by_kind, self._produce
         for kind, key, value, headers in run.emissions:
             produce(by_kind[kind], value, key, partition, headers)
-        entry = Entry(
-            work.sequence,
-            work.revision,
-            self._environment,
-            run.first_offsets,
-            run.next_offsets,
-            run.order,
-            run.digest(),
-        )
-        produce(self._topics.journal, encode_entry(entry), None, partition, None)
+        for entry in work.entries(self._environment):
+            self._last_entries[partition] = entry
+            self._write_entry(encode_entry(entry), partition)
         produce(self._topics.vitals, self._vitals.encode(vitals(work)), None, partition, None)
+
+    def _write_entry(self, value: bytes, partition: int) -> None:
+        def written(error: KafkaError | None, message: Message) -> None:
+            offset = message.offset()
+            if error is None and offset is not None:
+                self._last_offsets[partition] = offset
+
+        while True:
+            try:
+                self._producer.produce(self._topics.journal, value, None, partition, written)
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def last_entry(self, partition: int) -> Entry:
+        """Return the last entry that was written for a task, with its offset (-1: not told)."""
+        return self._last_entries[partition]._replace(offset=self._last_offsets.get(partition, -1))
 
     def _produce(
         self, topic: str, value: bytes | None, key: bytes | None, partition: int, headers: Any
@@ -134,7 +182,9 @@ def vitals(work: Work) -> dict[str, Any]:
     """Return what happened in a run, as its vitals record."""
     counts = work.run.counts
     outcomes = {
-        name: counts[name] for name in (*LABEL_OUTCOMES, EXPIRED, EVICTED) if name in counts
+        name: counts[name]
+        for name in (*LABEL_OUTCOMES, EXPIRED, NEGATIVE, EVICTED, FORGOTTEN, LEARN_FAILED)
+        if name in counts
     }
     labelled = sum(counts.get(name, 0) for name in LABEL_OUTCOMES)
     answers, rejected = counts.get("answers", 0), counts.get("dead_letters", 0)

@@ -41,6 +41,10 @@ class WorkerOptions:
         Folder for logs and Faust's own files.
     web_port
         0 chooses a free one.
+    snapshots, snapshot_key
+        Folder or URL where snapshots are kept, and the file of the key for their MACs.
+    registry, known_schemas
+        URL of a schema registry, and the folder of what it told before.
     """
 
     bootstrap: str
@@ -51,6 +55,10 @@ class WorkerOptions:
     first_slot: int = 0
     batch_max: int | None = None
     web_port: int = 0
+    snapshots: str | None = None
+    snapshot_key: Path | None = None
+    registry: str | None = None
+    known_schemas: Path | None = None
 
 
 def supervisor_of(options: WorkerOptions) -> Supervisor:
@@ -64,6 +72,12 @@ def supervisor_of(options: WorkerOptions) -> Supervisor:
     arguments += ["--supervisor", str(os.getpid())]
     if options.batch_max is not None:
         arguments += ["--batch-max", str(options.batch_max)]
+    if options.snapshots is not None:
+        arguments += ["--snapshots", options.snapshots]
+        arguments += ["--snapshot-key", str(options.snapshot_key)]
+    if options.registry is not None:
+        arguments += ["--registry", options.registry]
+        arguments += ["--known-schemas", str(options.known_schemas)]
     return Supervisor(slots, arguments, options.state / "logs")
 
 

@@ -1,35 +1,67 @@
 """From a revision to what a task needs: the declaration parsed, the learners built cold."""
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 from engine.core.line import Line
 from engine.core.spec import Slot, Spec
 from engine.models.control import CHAMPION as CHAMPION
 from engine.models.control import Revision
-from engine.models.learner import RiverClassifier
+from engine.models.learner import cold
 from schemas.avro import Schema
+from schemas.framing import Heads
 from topics.naming import line_topics
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 
 
-def declaration(line: Line, event_schema: Schema, label_schema: Schema | None) -> dict[str, Any]:
-    """Return a line's declaration by content, as control records carry it."""
+#: From the schema versions that a revision knows to all that values may be written with.
+WritersOf: TypeAlias = Callable[[Iterable[Schema]], Heads]
+SpecOf: TypeAlias = Callable[[Revision], Spec]
+
+
+def declaration(
+    line: Line,
+    event_schema: Schema,
+    label_schema: Schema | None,
+    writers: Iterable[Schema] = (),
+) -> dict[str, Any]:
+    """Return a line's declaration by content, as control records carry it.
+
+    Parameters
+    ----------
+    event_schema, label_schema
+        What records are read as.
+    writers
+        All versions that they may be written with.
+    """
     return {
         "line": line.model_dump(mode="json"),
         "event_schema": event_schema.document,
         "label_schema": label_schema.document if label_schema else None,
+        "writers": [schema.document for schema in writers],
     }
 
 
-def spec_of(revision: Revision) -> Spec:
-    """Return the task configuration of a revision, with fresh learners."""
+def by_head(writers: Iterable[Schema]) -> Heads:
+    """Return schemas by the head of values that are framed with their fingerprint."""
+    return {schema.head: schema for schema in writers}
+
+
+def spec_of(revision: Revision, writers_of: WritersOf = by_head) -> Spec:
+    """Return the task configuration of a revision, with fresh learners.
+
+    Parameters
+    ----------
+    writers_of
+        Adds what a schema registry knows to the versions that the revision knows.
+    """
     declared = revision.declaration
     line = Line.parse(declared["line"])
     label_schema = declared["label_schema"]
     champion = revision.slots[CHAMPION]
     others = [
-        Slot(slot, model.label, RiverClassifier(model.recipe))
+        Slot(slot, model.label, cold(model.recipe), model.recipe)
         for slot, model in sorted(revision.slots.items())
         if slot != CHAMPION
     ]
@@ -39,13 +71,12 @@ def spec_of(revision: Revision) -> Spec:
         inputs=(line.events, line.labels, line_topics(line.name).retry),
         event_schema=Schema.parse(declared["event_schema"]),
         label_schema=Schema.parse(label_schema) if label_schema else None,
-        champion=Slot(CHAMPION, champion.label, RiverClassifier(champion.recipe)),
+        champion=Slot(CHAMPION, champion.label, cold(champion.recipe), champion.recipe),
         others=(*others, *baselines(line)),
+        writers=writers_of([Schema.parse(told) for told in declared.get("writers", ())]),
     )
 
 
 def baselines(line: Line) -> list[Slot]:
     """Return a line's baselines: always scored beside the champion."""
-    return [
-        Slot(BASELINE, name, RiverClassifier(recipe)) for name, recipe in line.baselines.items()
-    ]
+    return [Slot(BASELINE, name, cold(recipe), recipe) for name, recipe in line.baselines.items()]

@@ -42,7 +42,8 @@ class Revision:
     Attributes
     ----------
     declaration
-        The line and its schemas by content: ``{"line": …, "event_schema": …, "label_schema": …}``.
+        The line and its schemas by content: ``line``, ``event_schema``, ``label_schema``, and in
+        ``writers`` every other version that records may be written with.
     slots
         The promoted model of each slot.
     """
@@ -70,6 +71,7 @@ class _Declaration(_Exact):
     line: dict[str, Any]
     event_schema: dict[str, Any]
     label_schema: dict[str, Any] | None
+    writers: list[dict[str, Any]] = []
 
 
 class _Promotion(_Exact):

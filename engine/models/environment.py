@@ -20,9 +20,16 @@ def environment() -> dict[str, str]:
     return {
         **{part: version(part) for part in PARTS},
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "system": platform.system(),
+        "system": _system(),
         "machine": platform.machine(),
     }
+
+
+def _system() -> str:
+    """Return the operating system with its release or its C library's: exp and log are theirs."""
+    name = platform.system()
+    release = platform.mac_ver()[0] if name == "Darwin" else "".join(platform.libc_ver())
+    return f"{name} {release}".rstrip()
 
 
 @cache

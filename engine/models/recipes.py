@@ -19,6 +19,7 @@ from river import (
     tree,
 )
 
+import engine.models.chance  # noqa: F401  # before any model is made
 from engine.errors import LablineError
 from engine.models.estimators import BaseRate, NoChange, Select
 

@@ -5,12 +5,14 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
-from schemas.avro import SINGLE_OBJECT_MARKER, Schema
+from engine.broker.schema_registry import SchemaRegistry, Writers
+from engine.errors import LablineError
+from schemas.avro import SINGLE_OBJECT_MARKER, DecodeBody, Rejection, Schema, body_decoder
 from schemas.engine_schemas import engine_schema
+from schemas.framing import CONFLUENT_MARKER, GUID_MARKER, Headers, frame
 
 ENGINE_SCHEMAS = ("labline.Score", "labline.Shadow", "labline.Vitals", "labline.Journal")
-FINGERPRINT_END = len(SINGLE_OBJECT_MARKER) + 8
-CONFLUENT_MARKER = 0  # then four bytes: the schema's id
+READERS_MAX = 1_000
 
 
 class Shown(NamedTuple):
@@ -32,12 +34,14 @@ class Shown(NamedTuple):
 
 
 class Decoder:
-    r"""Decodes values by the fingerprint they carry.
+    r"""Decodes values as they were written, by the schema that their frame names.
 
     Parameters
     ----------
     schemas
         Those to know beside the engine's own.
+    registry
+        Asked for what none of them is. Once it does not answer it is not asked again.
 
     Examples
     --------
@@ -48,37 +52,72 @@ class Decoder:
     ('fffe', 'null')
     """
 
-    def __init__(self, schemas: Iterable[Schema] = ()) -> None:
-        own = (engine_schema(name) for name in ENGINE_SCHEMAS)
-        self._schemas = {schema.fingerprint: schema for schema in (*own, *schemas)}
+    def __init__(
+        self, schemas: Iterable[Schema] = (), registry: SchemaRegistry | None = None
+    ) -> None:
+        own = [engine_schema(name) for name in ENGINE_SCHEMAS]
+        known = [*own, *schemas]
+        self._writers = Writers(known, registry)
+        self._without_registry = Writers(known, None)
+        self._away: str | None = None
+        self._readers: dict[bytes, tuple[str, DecodeBody]] = {}
 
-    def decode(self, value: bytes | None) -> Shown:
+    def decode(self, value: bytes | None, headers: Headers = None) -> Shown:
         """Decode a value as far as possible; never raises, whatever the bytes."""
         if value is None:
             return Shown(None, "null")
-        if value.startswith(SINGLE_OBJECT_MARKER):
-            return self._avro(value)
-        try:
-            text = value.decode()
-        except UnicodeDecodeError:
-            return Shown(value.hex(), "hex", _why_not(value))
-        try:
-            return Shown(json.loads(text, parse_constant=_refuse), "json")
-        except (ValueError, RecursionError):
-            pass
-        if all(letter.isprintable() or letter in "\n\r\t" for letter in text):
-            return Shown(text, "text")
-        return Shown(value.hex(), "hex", _why_not(value))
+        framed = frame(value, headers)
+        if isinstance(framed, Rejection):
+            # a frame cut short, or a schema's name that nobody can read, is not text by accident
+            avro = value.startswith(SINGLE_OBJECT_MARKER)
+            return Shown(value.hex(), "hex", framed.message) if avro else _plain_text(value)
+        head, start = framed
+        reader = self._readers.get(head) or self._reader(head)
+        if reader is None:
+            return Shown(value.hex(), "hex", self._unknown(head))
+        name, decode_body = reader
+        datum = decode_body(value, start)
+        if isinstance(datum, Rejection):
+            return Shown(value.hex(), "hex", f"{name}: {datum.reason}: {datum.message}")
+        return Shown(plain(datum), f"avro {name}")
 
-    def _avro(self, value: bytes) -> Shown:
-        fingerprint = value[len(SINGLE_OBJECT_MARKER) : FINGERPRINT_END]
-        schema = self._schemas.get(fingerprint)
-        if schema is None:
-            return Shown(value.hex(), "hex", f"no schema here has fingerprint {fingerprint.hex()}")
-        datum = schema.decode(value)
-        if isinstance(datum, dict):
-            return Shown(plain(datum), f"avro {schema.name}")
-        return Shown(value.hex(), "hex", f"{schema.name}: {datum.reason}: {datum.message}")
+    def _reader(self, head: bytes) -> tuple[str, DecodeBody] | None:
+        try:
+            writer = self._writers.get(head)
+        except LablineError as error:
+            self._away = error.message
+            self._writers = self._without_registry
+            writer = None
+        if writer is None:
+            return None
+        if len(self._readers) >= READERS_MAX:
+            self._readers.clear()
+        reader = self._readers[head] = (writer.name, body_decoder(writer, writer))
+        return reader
+
+    def _unknown(self, head: bytes) -> str:
+        away = f": {self._away}" if self._away else ", not known here"
+        if head.startswith(CONFLUENT_MARKER):
+            return f"framed for schema id {int.from_bytes(head[1:])} of a registry{away}"
+        if head.startswith(GUID_MARKER):
+            return f"framed for schema {head[1:].hex()} of a registry{away}"
+        fingerprint = head[len(SINGLE_OBJECT_MARKER) :]
+        return f"no schema here has fingerprint {fingerprint.hex()}"
+
+
+def _plain_text(value: bytes) -> Shown:
+    nothing_fits = Shown(value.hex(), "hex", "neither Avro of a known schema nor text")
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return nothing_fits
+    try:
+        return Shown(json.loads(text, parse_constant=_refuse), "json")
+    except (ValueError, RecursionError):
+        pass
+    if all(letter.isprintable() or letter in "\n\r\t" for letter in text):
+        return Shown(text, "text")
+    return nothing_fits
 
 
 def key_text(key: bytes | None) -> str | None:
@@ -115,12 +154,6 @@ def plain(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
-
-
-def _why_not(value: bytes) -> str:
-    if value[0] == CONFLUENT_MARKER and len(value) > 5:
-        return f"framed for schema id {int.from_bytes(value[1:5])} of a registry, not known here"
-    return "neither Avro of a known schema nor text"
 
 
 def _refuse(constant: str) -> NoReturn:

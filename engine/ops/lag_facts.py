@@ -8,18 +8,13 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    TopicPartition,
-)
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from engine.broker.clients import admin_client
 from engine.broker.reader import read_range
 from engine.errors import LablineError
+from engine.ops.commits import TIMEOUT_S, committed, when_loaded
 from engine.ops.lag import (
     LOOK_MAX_RECORDS,
     GroupLag,
@@ -31,8 +26,7 @@ from engine.ops.lag import (
 )
 from engine.workspace.workspace import known
 
-TIMEOUT_S = 10.0
-LOOKS_AT_ONCE = 8
+AT_ONCE = 8  # groups asked, and partitions looked at
 APPEND_TIME = "LogAppendTime"
 UNLISTED = "(groups that were not listed)"
 
@@ -82,7 +76,6 @@ def lags(bootstrap: str, groups: Iterable[str] | None = None) -> list[GroupLag]:
     try:
         listed = admin.list_topics(timeout=TIMEOUT_S).topics
         names, unlisted = _wanted(admin, groups)
-        asked = [_group(admin, name) for name in names]
     except KafkaException as error:
         raise LablineError(
             "LL-BROKER-SILENT",
@@ -90,9 +83,10 @@ def lags(bootstrap: str, groups: Iterable[str] | None = None) -> list[GroupLag]:
             "labline status tells whether the embedded broker runs; else look at the address",
         ) from error
     partitions = {name: sorted(topic.partitions) for name, topic in listed.items()}
-    places = {group.group: _places(group, partitions) for group in asked}
-    logs = _logs(admin, sorted(set().union(*places.values())), partitions)
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = list(pool.map(lambda name: _group(admin, bootstrap, name, partitions), names))
+        places = {group.group: _places(group, partitions) for group in asked}
+        logs = _logs(admin, sorted(set().union(*places.values())), partitions)
 
         def rows(group: _Group) -> list[PartitionLag]:
             def row(place: Place) -> PartitionLag:
@@ -120,31 +114,32 @@ def _wanted(admin: AdminClient, groups: Iterable[str] | None) -> tuple[list[str]
     return there, None
 
 
-def _group(admin: AdminClient, group: str) -> _Group:
+def _group(admin: AdminClient, bootstrap: str, group: str, partitions: Partitions) -> _Group:
     reads: dict[Place, str] = {}
-    committed: dict[Place, int] = {}
+    commits: dict[Place, int] = {}
     refused: dict[Place, str] = {}
     state, members = "unknown", None
-    asked = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group]
     try:
-        about: Any = asked.result()  # typed wrongly by the client
+        about = when_loaded(lambda: _described(admin, group))
         state = about.state.name.replace("_", " ").lower()
         members = len(about.members)
         for member in about.members:
             for place in member.assignment.topic_partitions:
                 reads[place.topic, place.partition] = f"{member.client_id} {member.host}"
-        commits = admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=TIMEOUT_S
-        )[group].result()
-        for place in commits.topic_partitions:
+        everywhere = [(topic, p) for topic, numbers in partitions.items() for p in numbers]
+        for place in committed(bootstrap, group, everywhere):
             if place.error is not None:
                 refused[place.topic, place.partition] = place.error.str()
             elif place.offset >= 0:
-                committed[place.topic, place.partition] = place.offset
+                commits[place.topic, place.partition] = place.offset
     except KafkaException as failure:
         # without its commits there are no rows: they would all say "no commit"
         return _Group(group, state, members, {}, {}, {}, _said(failure))
-    return _Group(group, state, members, reads, committed, refused, None)
+    return _Group(group, state, members, reads, commits, refused, None)
+
+
+def _described(admin: AdminClient, group: str) -> Any:  # typed wrongly by the client
+    return admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group].result()
 
 
 def _places(group: _Group, partitions: Partitions) -> list[Place]:

@@ -1,8 +1,10 @@
 """Reading a topic as people do: from a place on, in order of time, perhaps for ever."""
 
 import heapq
+import json
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
@@ -12,8 +14,9 @@ from engine.broker.positions import start_offsets
 from engine.broker.reader import BATCH_RECORDS, partition_offsets, read_range
 from engine.core.record import Headers, Record
 from engine.errors import LablineError
-from engine.ops.decoding import Decoder, key_text
+from engine.ops.decoding import Decoder, Shown, key_text
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POLL_S = 0.25  # so long a Ctrl-C may wait
 
 Placed: TypeAlias = tuple[int, Record]  # partition, record
@@ -107,7 +110,7 @@ def as_json(topic: str, placed: Placed, decoder: Decoder) -> dict[str, object]:
     {'a': 1}
     """
     partition, (offset, timestamp_ms, key, value, headers) = placed
-    shown = decoder.decode(value)
+    shown = decoder.decode(value, headers)
     told: dict[str, object] = {
         "topic": topic,
         "partition": partition,
@@ -121,6 +124,46 @@ def as_json(topic: str, placed: Placed, decoder: Decoder) -> dict[str, object]:
     if shown.undecoded is not None:
         told["undecoded"] = shown.undecoded
     return told
+
+
+def as_text(placed: Placed, decoder: Decoder) -> str:
+    """Return a record as one line: time, partition and offset, key, value, headers.
+
+    Examples
+    --------
+    >>> record = (7, 1357034400000, b"k", b'{"a": 1}', [("ce_source", b"gate")])
+    >>> as_text((0, record), Decoder())
+    '2013-01-01T10:00:00.000Z 0/7 k {"a":1} [ce_source=gate]'
+    """
+    partition, (offset, timestamp_ms, key, value, headers) = placed
+    shown = decoder.decode(value, headers)
+    parts = [
+        _time_text(timestamp_ms),
+        f"{partition}/{offset}",
+        "-" if key is None else str(key_text(key)),
+        _value_text(shown),
+    ]
+    if headers:
+        told = (f"{name}={key_text(content)}" for name, content in headers)
+        parts.append(f"[{' '.join(told)}]")
+    # what a record holds must not steer the terminal
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in " ".join(parts))
+
+
+def _value_text(shown: Shown) -> str:
+    if shown.undecoded is not None:
+        return f"0x{shown.value} ({shown.undecoded})"
+    if shown.form == "text":
+        return str(shown.value)
+    return json.dumps(shown.value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _time_text(timestamp_ms: int) -> str:
+    try:
+        time = EPOCH + timedelta(milliseconds=timestamp_ms)
+    except OverflowError:
+        return f"{timestamp_ms} ms"
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _when(placed: Placed) -> tuple[int, int, int]:

@@ -56,8 +56,9 @@ def promote(
     line = workspace.line(line_name)
     for finding in check_line(line, workspace.topics(), workspace.schema_of):
         raise finding
-    labels = workspace.schema_of(line.labels) if line.labels else None
-    declared = declaration(line, workspace.schema_of(line.events), labels)
+    labels = workspace.released_schema_of(line.labels) if line.labels else None
+    events = workspace.released_schema_of(line.events)
+    declared = declaration(line, events, labels, workspace.writers_of((line.events, line.labels)))
     control = read_control(bootstrap, keys)
     if line_name in control.lines:
         _refuse_other_line(Line.parse(control.lines[line_name].declaration["line"]), line)
@@ -81,9 +82,8 @@ def promote(
             "another control record came first, so this one is void",
             "look at it and promote again",
         )
-    spec_of(
-        revision
-    )  # a configuration that cannot be built must not wait for the factory to say so
+    # a configuration that cannot be built must not wait for the factory to say so
+    spec_of(revision)
     return revision
 
 

@@ -1,17 +1,18 @@
-"""Rows of people's files as data: JSON lines and CSV, what cannot be read kept with its line."""
+"""Rows of files: JSON lines and CSV, what cannot be read kept with its line."""
 
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn
 
+from engine.errors import LablineError
+from engine.publish.cells import Cells
 from schemas.avro import Rejection, Schema
 from schemas.shape import expand
 
 LINE_MAX_CHARACTERS = 1_000_000
-TRUE, FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
-
-Coerce: TypeAlias = Callable[[str], object]
+SORT_MAX_ROWS = 1_000_000
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class Row(NamedTuple):
@@ -22,14 +23,15 @@ class Row(NamedTuple):
     line
         Where it ends, counted from 1.
     raw
-        Its text; of CSV its cells as JSON.
+        Its text; of CSV its cells by column.
     datum
-        What it says, not yet checked against the schema, or why it cannot be read.
+        What it says, not yet checked against the schema; why it cannot be read; or None when it
+        holds no record of this topic.
     """
 
     line: int
-    raw: str
-    datum: dict[str, object] | Rejection
+    raw: str | dict[str, str]
+    datum: dict[str, object] | Rejection | None
 
 
 def json_rows(lines: Iterable[str], schema: Schema) -> Iterator[Row]:
@@ -46,46 +48,114 @@ def json_rows(lines: Iterable[str], schema: Schema) -> Iterator[Row]:
     1 {'x': 1}
     3 Rejection(stage='parse', reason='not-json', message='the line is not JSON')
     """
-    defaults = _defaults(schema)
+    fields: list[dict[str, Any]] = expand(schema.document)["fields"]
+    defaults = {field["name"]: field["default"] for field in fields if "default" in field}
     for number, line in enumerate(lines, start=1):
-        text = line.strip()
+        text = line.removeprefix(BYTE_ORDER_MARK).strip()
         if text:
             yield Row(number, text, _json(text, defaults))
 
 
-def csv_rows(lines: Iterable[str], schema: Schema) -> Iterator[Row]:
+def csv_rows(
+    lines: Iterable[str], schema: Schema, on_unknown: Callable[[list[str]], None] | None = None
+) -> Iterator[Row]:
     r"""Yield a row for every line below the first, which names the columns.
 
-    An empty cell is null where the schema allows it; numbers and truth values are read as the
-    schema says.
+    Parameters
+    ----------
+    on_unknown
+        Told once, before the first row, which columns are no field of the schema: they are left
+        out.
+
+    Raises
+    ------
+    LablineError
+        ``LL-PUBLISH-COLUMNS``, see `Cells`.
 
     Examples
     --------
     >>> schema = Schema.parse({"type": "record", "name": "R", "fields": [
     ...     {"name": "x", "type": ["null", "double"]}, {"name": "s", "type": "string"}]})
-    >>> [row.datum for row in csv_rows(["s,x\n", "a,1.5\n", "b,\n"], schema)]
-    [{'s': 'a', 'x': 1.5}, {'s': 'b', 'x': None}]
+    >>> [row.datum for row in csv_rows(["s,x,y\n", "a,1.5,7\n", "b,,8\n"], schema, print)]
+    ['y']
+    [{'x': 1.5, 's': 'a'}, {'x': None, 's': 'b'}]
     """
-    coerce = {field["name"]: _coercion(field["type"]) for field in _fields(schema)}
-    defaults = _defaults(schema)
+    table = csv_table(lines)
+    _, header = next(table, (0, None))
+    if not header:
+        return
+    cells = Cells(schema, header)
+    if cells.unknown and on_unknown is not None:
+        on_unknown(cells.unknown)
+    for line, found in table:
+        if found is None:
+            yield Row(line, "", _rejected("not-csv", "the line is not CSV"))
+        else:
+            raw = dict(zip(header, found, strict=False))
+            yield Row(line, raw, cells.datum(found))
+
+
+def csv_table(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | None]]:
+    r"""Yield line numbers and cells of a CSV, None for a line that is not CSV.
+
+    Its first line tells what stands between the cells: comma, semicolon or tab.
+
+    Examples
+    --------
+    >>> list(csv_table(["a;b\n", "1;2,5\n", "\n", '"x\n']))
+    [(1, ['a', 'b']), (2, ['1', '2,5']), (4, None)]
+    """
     number = 0
+    source = iter(lines)
+    first = next(source, "").removeprefix(BYTE_ORDER_MARK)
 
     def counted() -> Iterator[str]:
         nonlocal number  # csv's own count stands still at a line that it cannot read
-        for number, line in enumerate(lines, start=1):  # noqa: B007  # read by the loop below
+        number = 1
+        yield first
+        for number, line in enumerate(source, start=2):  # noqa: B007  # read by the loop below
             yield line
 
-    reader = csv.DictReader(counted(), strict=True)
+    reader = csv.reader(counted(), delimiter=max(",;\t", key=first.count), strict=True)
     while True:
         try:
             cells = next(reader, None)
         except csv.Error:
-            yield Row(number, "", _rejected("not-csv", "the line is not CSV"))
+            yield number, None
             continue
         if cells is None:
             return
-        raw = json.dumps({str(name): cell for name, cell in cells.items()}, ensure_ascii=False)
-        yield Row(number, raw, _from_cells(cells, coerce, defaults))
+        if cells:
+            yield number, cells
+
+
+def in_time_order(rows: Iterable[Row], schema: Schema) -> Iterator[Row]:
+    """Yield the rows by event time, equal ones as they came; first those that have none.
+
+    Raises
+    ------
+    LablineError
+        ``LL-PUBLISH-SORT`` when the schema has no event time, or the rows are too many.
+    """
+    name = schema.event_time
+    if name is None:
+        raise LablineError(
+            "LL-PUBLISH-SORT",
+            f"no field of {schema.name} is the event time",
+            'give the field that tells when it happened "event_time": true in the .avsc',
+        )
+    kept: list[tuple[int, int, Row]] = []
+    for place, row in enumerate(rows):
+        if place == SORT_MAX_ROWS:
+            raise LablineError(
+                "LL-PUBLISH-SORT",
+                f"more than {SORT_MAX_ROWS:,} rows are not sorted in memory",
+                "sort the file by its time",
+            )
+        time = row.datum.get(name) if isinstance(row.datum, dict) else None
+        kept.append((time if isinstance(time, int) else -(2**63), place, row))
+    kept.sort(key=lambda each: each[:2])
+    yield from (row for _, _, row in kept)
 
 
 def _json(text: str, defaults: Mapping[str, object]) -> dict[str, object] | Rejection:
@@ -109,71 +179,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a name is there twice")
     return found
-
-
-def _from_cells(
-    cells: Mapping[str, Any], coerce: Mapping[str, Coerce], defaults: Mapping[str, object]
-) -> dict[str, object] | Rejection:
-    datum = dict(defaults)
-    for name, cell in cells.items():
-        if name is None or cell is None:  # csv's words for too many cells, and for too few
-            return _rejected("cells", "the line has not as many cells as there are columns")
-        if name not in coerce:
-            return _rejected("unknown-column", "a column is not a field of the schema")
-        try:
-            datum[name] = coerce[name](cell)
-        except (ValueError, RecursionError):
-            return _rejected("unreadable-cell", f"{name} is not of its type")
-    return datum
-
-
-def _coercion(avro: Any) -> Coerce:  # an Avro type as JSON has it
-    """Return what makes a cell a value of a type."""
-    branches = avro if isinstance(avro, list) else [avro]
-    kinds = [branch if isinstance(branch, str) else branch["type"] for branch in branches]
-    readers: list[Coerce] = [_OF_KIND.get(kind, json.loads) for kind in kinds if kind != "null"]
-    nullable = "null" in kinds
-
-    def coerce(cell: str) -> object:
-        if nullable and cell == "":
-            return None
-        for read in readers:
-            try:
-                return read(cell)
-            except ValueError:
-                continue
-        raise ValueError("no branch reads it")
-
-    return coerce
-
-
-def _truth(cell: str) -> bool:
-    word = cell.lower()
-    if word in TRUE or word in FALSE:
-        return word in TRUE
-    raise ValueError("neither true nor false")
-
-
-_OF_KIND: dict[str, Coerce] = {
-    "boolean": _truth,
-    "int": int,
-    "long": int,
-    "float": float,
-    "double": float,
-    "string": str,
-    "enum": str,
-    "bytes": lambda cell: cell.encode(),
-    "fixed": lambda cell: cell.encode(),
-}
-
-
-def _fields(schema: Schema) -> list[dict[str, Any]]:
-    fields: list[dict[str, Any]] = expand(schema.document)["fields"]
-    return fields
-
-
-def _defaults(schema: Schema) -> dict[str, object]:
-    return {field["name"]: field["default"] for field in _fields(schema) if "default" in field}
 
 
 def _rejected(reason: str, message: str) -> Rejection:

@@ -10,6 +10,7 @@ from topics.declaration import Topic
 
 NUMERIC = frozenset({"int", "long", "float", "double"})
 CATEGORICAL = frozenset({"string", "enum", "int", "long", "boolean"})
+KEYS = CATEGORICAL  # of what is remembered: equal values are one key
 
 
 def check_workspace(workspace: Workspace) -> list[LablineError]:
@@ -62,6 +63,11 @@ def _event_fields(line: Line, schema: Schema) -> Iterator[LablineError]:
         yield from _field(line, schema, "features.numeric", name, NUMERIC)
     for name in features.categorical:
         yield from _field(line, schema, "features.categorical", name, CATEGORICAL)
+    for told in features.history:
+        use = f"features.history {told.name}"
+        yield from _field(line, schema, f"{use}: per", told.per, KEYS, required=True)
+        if told.field is not None:
+            yield from _field(line, schema, f"{use}: field", told.field, NUMERIC | CATEGORICAL)
 
 
 def _label_fields(line: Line, schema: Schema) -> Iterator[LablineError]:

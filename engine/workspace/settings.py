@@ -21,6 +21,12 @@ class Settings(BaseModel):
         What this workspace is called.
     bootstrap
         ``host:port`` of a Kafka cluster; without it, the embedded broker of ``labline up``.
+    snapshots
+        Where scorers keep their state: a folder or URL (``s3://…``) that all hosts of a factory
+        share; without it, a folder beside the embedded broker.
+    schema_registry
+        Where a schema registry answers, as ``http://host:port``; without it, the embedded one of
+        ``labline up --registry``, where that was started. Credentials come by a variable.
 
     Examples
     --------
@@ -32,6 +38,8 @@ class Settings(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     bootstrap: Annotated[str, Field(min_length=1)] | None = None
+    snapshots: Annotated[str, Field(min_length=1)] | None = None
+    schema_registry: Annotated[str, Field(min_length=1)] | None = None
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -5,15 +5,21 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from engine.core.line import Line
 from engine.errors import LablineError
 from engine.workspace.settings import SETTINGS_FILE, Settings
 from schemas.avro import Schema
+from schemas.releases import Subject, draft_error, subject_folders
 from topics.declaration import Topic
 
+if TYPE_CHECKING:
+    from engine.broker.schema_registry import SchemaRegistry
+    from engine.models.configuration import SpecOf
+
 BOOTSTRAP_VARIABLE = "LABLINE_BOOTSTRAP_SERVERS"
+REGISTRY_VARIABLE = "LABLINE_SCHEMA_REGISTRY"
 STATE_FOLDER = ".labline"
 
 
@@ -28,7 +34,7 @@ class Workspace:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self._schemas: dict[Path, Schema] = {}
+        self._subjects: dict[str, Subject] = {}
 
     @classmethod
     def find(cls, start: Path | None = None) -> Self:
@@ -55,6 +61,11 @@ class Workspace:
         return self.root / STATE_FOLDER
 
     @property
+    def schemas_dir(self) -> Path:
+        """Where each schema has a folder of its versions."""
+        return self.root / "schemas"
+
+    @property
     def keys_dir(self) -> Path:
         """Where the public keys lie whose signatures count here; kept in git."""
         return self.root / "keys"
@@ -63,6 +74,16 @@ class Workspace:
     def private_key(self) -> Path:
         """Where the operator's signing key lies; never in git."""
         return self.state_dir / "keys" / "operator.pem"
+
+    @property
+    def snapshot_key(self) -> Path:
+        """Where the key lies that vouches for snapshots; all hosts of a factory share it."""
+        return self.state_dir / "keys" / "snapshots.key"
+
+    @property
+    def snapshots(self) -> str:
+        """Where scorers keep snapshots of their state."""
+        return self.settings.snapshots or str(self.state_dir / "snapshots")
 
     @property
     def models_dir(self) -> Path:
@@ -83,25 +104,50 @@ class Workspace:
             topics[topic.name] = topic
         return topics
 
-    def schema_of(self, topic: str | Topic) -> Schema:
-        """Return the schema of a declared topic."""
+    def subject_of(self, topic: str | Topic) -> Subject:
+        """Return the versions of a declared topic's schema."""
         if isinstance(topic, str):
             topics = self.topics()
             topic = topics[known(topic, topics, "TOPIC", "topics/")]
-        path = self.root / "schemas" / topic.schema_file
-        if not path.is_file():
-            raise LablineError(
-                "LL-SCHEMA-MISSING",
-                f"topic {topic.name} names the schema {topic.schema_file}, which is not there",
-                f"put it into {path.parent} or mend the name",
-            )
-        if path not in self._schemas:
-            self._schemas[path] = Schema.load(path)
-        return self._schemas[path]
+        if topic.subject not in self._subjects:
+            folders = {folder.name: folder for folder in subject_folders(self.schemas_dir)}
+            if topic.subject not in folders:
+                raise LablineError(
+                    "LL-SCHEMA-MISSING",
+                    f"topic {topic.name} names the schema {topic.subject}, which is not there",
+                    f"put it into schemas/{topic.subject}/v1.avsc or mend the name",
+                )
+            self._subjects[topic.subject] = Subject.load(folders[topic.subject])
+        return self._subjects[topic.subject]
+
+    def subjects(self) -> list[Subject]:
+        """Return every subject in ``schemas/``, so also of topics not declared here."""
+        return [Subject.load(folder) for folder in subject_folders(self.schemas_dir)]
+
+    def schema_of(self, topic: str | Topic) -> Schema:
+        """Return the latest version of a declared topic's schema: what reads its records."""
+        return self.subject_of(topic).latest.schema
+
+    def released_schema_of(self, topic: str | Topic) -> Schema:
+        """Return the latest version of a topic's schema to write records with.
+
+        Raises
+        ------
+        LablineError
+            ``LL-SCHEMA-DRAFT`` when it is not released yet.
+        """
+        latest = self.subject_of(topic).latest
+        if not latest.released:
+            raise draft_error(latest)
+        return latest.schema
+
+    def forget_schemas(self) -> None:
+        """Read schemas anew when they are asked for again."""
+        self._subjects.clear()
 
     def schemas(self) -> list[Schema]:
-        """Return every schema in ``schemas/``, so also of topics not declared here."""
-        return [Schema.load(path) for path in sorted((self.root / "schemas").glob("*.avsc"))]
+        """Return every version of every schema, so also of topics not declared here."""
+        return [release.schema for subject in self.subjects() for release in subject.versions]
 
     def lines(self) -> dict[str, Line]:
         """Return the declared lines by name."""
@@ -138,6 +184,45 @@ class Workspace:
         if running is not None:
             return running.bootstrap
         raise no_broker()
+
+    def registry(self) -> "SchemaRegistry | None":
+        """Return the schema registry to ask; None when none was named, nor started here.
+
+        The variable ``LABLINE_SCHEMA_REGISTRY``, ``labline.toml``, the embedded one of this
+        workspace: the first that is there. It may be away: what it told before, it tells again.
+        """
+        from engine.broker import apicurio
+        from engine.broker.registry_connection import AUTH_VARIABLE
+        from engine.broker.schema_registry import SchemaRegistry
+
+        told = os.environ.get(REGISTRY_VARIABLE) or self.settings.schema_registry
+        if told:
+            folder = self.state_dir / "known-schemas"
+            return SchemaRegistry(told, folder, os.environ.get(AUTH_VARIABLE))
+        url = apicurio.last_url(self.state_dir)
+        return SchemaRegistry(url, apicurio.known_folder(self.state_dir)) if url else None
+
+    def writers_of(self, topics: Iterable[str | None]) -> list[Schema]:
+        """Return every released version of the schemas of topics: records of all are read."""
+        return [
+            version.schema
+            for topic in topics
+            if topic is not None
+            for version in self.subject_of(topic).versions
+            if version.released
+        ]
+
+    def spec_of(self) -> "SpecOf":
+        """Return what makes a configuration of a revision, with what the registry knows."""
+        from functools import partial
+
+        from engine.broker.schema_registry import Writers
+        from engine.models.configuration import spec_of
+
+        registry = self.registry()
+        if registry is None:
+            return spec_of
+        return partial(spec_of, writers_of=partial(Writers, registry=registry))
 
 
 def bootstrap_anywhere(option: str | None, start: Path | None = None) -> str:

@@ -3,6 +3,7 @@
 Nothing here knows what the right answer is: see `tests.broker.oracle`.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -20,13 +21,21 @@ from engine.core.record import Record
 from engine.models.control import Control, Revision
 from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys
+from engine.models.snapshot_store import SnapshotStore, load_key
 from engine.promotion.promote import promote, read_control
 from engine.workspace.catalogue import catalogue
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
 from tests.broker.history import EVENT, Sent, history
 from tests.broker.process import TIMEOUT_S, Process, until
-from tests.broker.written import Outputs, line_journal, line_outcomes, line_outputs, read_topic
+from tests.broker.written import (
+    Outputs,
+    line_journal,
+    line_outcomes,
+    line_outputs,
+    newest_state_digest,
+    read_topic,
+)
 from topics.apply import apply, existing_topics
 from topics.naming import LineTopics, line_topics
 from topics.plan import plan
@@ -156,6 +165,7 @@ class Factory:
         instance: str = "0",
         batch_max: int | None = None,
         stops: tuple[str, int, str] | None = None,
+        python: str = sys.executable,
         **environment: str,
     ) -> Process:
         """Start a scorer process, as the supervisor would; `stops`: see `tests.crash.dying`."""
@@ -165,9 +175,13 @@ class Factory:
             arguments = ["tests.crash.dying", *map(str, stops)]
         arguments += ["--bootstrap", self.bootstrap, "--line", line, "--instance", instance]
         arguments += ["--keys", str(self.workspace.keys_dir)]
+        arguments += ["--snapshots", self.workspace.snapshots]
+        arguments += ["--snapshot-key", str(self.workspace.snapshot_key)]
+        if registry := self.workspace.registry():
+            arguments += ["--registry", registry.url, "--known-schemas", str(registry.cache_dir)]
         if batch_max is not None:
             arguments += ["--batch-max", str(batch_max)]
-        return self._start(arguments, f"{line}-{instance}.log", environment)
+        return self._start(arguments, f"{line}-{instance}.log", environment, python)
 
     def worker(self, *lines: str, web_port: int, batch_max: int, processes: int = 1) -> Process:
         """Start ``labline factory run``."""
@@ -177,8 +191,14 @@ class Factory:
         arguments += ["--web-port", str(web_port)]
         return self._start(arguments, "worker.log", {})
 
-    def _start(self, arguments: list[str], log: str, environment: Mapping[str, str]) -> Process:
-        process = Process(arguments, self._root / log, environment)
+    def _start(
+        self,
+        arguments: list[str],
+        log: str,
+        environment: Mapping[str, str],
+        python: str = sys.executable,
+    ) -> Process:
+        process = Process(arguments, self._root / log, environment, python)
         self._processes.append(process)
         return process
 
@@ -266,6 +286,11 @@ class Factory:
     def journal(self, line: str | None = None) -> dict[int, list[Entry]]:
         """Return a line's journal by partition."""
         return line_journal(self.bootstrap, line or self.line)
+
+    def state_digests(self, line: str | None = None) -> dict[int, str]:
+        """Return the digests of the states that a line's scorers had when they were stopped."""
+        store = SnapshotStore(self.workspace.snapshots, load_key(self.workspace.snapshot_key))
+        return {p: newest_state_digest(store, line or self.line, p) for p in range(PARTITIONS)}
 
     def read(self, topic: str) -> dict[int, list[Record]]:
         """Return a topic's committed records by partition."""

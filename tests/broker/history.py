@@ -42,7 +42,7 @@ Told = tuple[int, str, dict[str, Any]]  # event time, kind, datum
 def schemas() -> tuple[Schema, Schema]:
     """Return the schemas of events and labels."""
     folder = example_folder("flights") / "schemas"
-    departed, arrived = (folder / f"flights.{kind}.avsc" for kind in ("departed", "arrived"))
+    departed, arrived = (folder / f"flights.{kind}/v1.avsc" for kind in ("departed", "arrived"))
     return Schema.load(departed), Schema.load(arrived)
 
 

@@ -132,7 +132,9 @@ def answers(bootstrap: str, topics: tuple[str, str], schemas: Path, model: str, 
             rate: float) -> Expected:  # fmt: skip
     """Return what the line must have answered to all that is in its topics."""
     events, labels = (read(bootstrap, topic) for topic in topics)
-    of_event, of_label = (decoder(schemas / f"flights.{k}.avsc") for k in ("departed", "arrived"))
+    of_event, of_label = (
+        decoder(schemas / f"flights.{k}/v1.avsc") for k in ("departed", "arrived")
+    )
     expected = Expected({}, {}, Counter())
     for partition in events:
         order = merge(

@@ -26,12 +26,18 @@ def until(what: str, found: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
 class Process:
     """A process of the factory, with its log."""
 
-    def __init__(self, arguments: Iterable[str], log: Path, more: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: Iterable[str],
+        log: Path,
+        more: Mapping[str, str],
+        python: str = sys.executable,
+    ) -> None:
         self.log = log
         with log.open("ab") as sink:
             self._from = sink.tell()  # a predecessor may have written there
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
+                [python, "-m", *arguments],
                 stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
                 env={**os.environ, **more}, start_new_session=True,
             )  # fmt: skip

@@ -42,13 +42,13 @@ def labline(*arguments: str) -> Result:
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     (tmp_path / "labline.toml").write_text('name = "test"\n')
-    (tmp_path / "schemas").mkdir()
-    (tmp_path / "schemas" / "Reading.avsc").write_text(json.dumps(SCHEMA))
+    (tmp_path / "schemas" / "Reading").mkdir(parents=True)
+    (tmp_path / "schemas" / "Reading" / "v1.avsc").write_text(json.dumps(SCHEMA))
     return tmp_path
 
 
 def read(broker: str, workspace: Path, topic: str, *more: str) -> list[dict[str, object]]:
-    told = labline("read", topic, "--bootstrap", broker, "-w", str(workspace), *more)
+    told = labline("read", topic, "--bootstrap", broker, "-w", str(workspace), "--json", *more)
     return [json.loads(line) for line in told.stdout.splitlines()]
 
 
@@ -81,6 +81,25 @@ def test_read_decodes_what_it_can(broker: str, name: str, workspace: Path) -> No
     assert records[0]["key"] == "k"
     assert records[0]["headers"] == [["ce_source", "gate"]]
     assert "undecoded" not in records[0]
+
+
+def test_a_line_for_people(broker: str, name: str, workspace: Path) -> None:
+    create(broker, name)
+    value = Schema.parse(SCHEMA).encode({"at": 5, "x": 1.5})
+    guid = b"\1" + bytes(range(16))
+    producer = Producer(producer_config(broker))
+    producer.produce(name, value, key=b"k", headers=[("ce_source", b"gate"), ("n", b"\xff")])
+    producer.produce(name, value[10:], headers=[("__value_schema_id", guid)])
+    producer.produce(name, '{"a": "\\u009b31mé"}'.encode(), key=b"\x1b[31m")
+    assert producer.flush(30) == 0
+    told = labline("read", name, "--bootstrap", broker, "-w", str(workspace)).stdout.splitlines()
+    assert all(line[:2] == "20" and line[10] == "T" and line[23] == "Z" for line in told)
+    assert [line[25:] for line in told] == [
+        '0/0 k {"at":5,"x":1.5} [ce_source=gate n=0xff]',
+        f"0/1 - 0x{value[10:].hex()} (framed for schema {guid[1:].hex()} of a registry, "
+        f"not known here) [__value_schema_id=0x{guid.hex()}]",
+        '0/2 0x1b5b33316d {"a":"\\u009b31mé"}',  # it does not steer the terminal
+    ]
 
 
 def test_read_sees_committed_records_only_and_bounds(

@@ -186,7 +186,7 @@ def test_a_failing_download_is_a_clear_error(
     assert raised.value.code == "LL-BROKER-DOWNLOAD"
     assert "Maven Central" in raised.value.remedy
     assert "://" not in str(raised.value)
-    assert jars.kept(jars.cache_folder() / f"kafka-{jars.KAFKA_VERSION}") == []
+    assert jars.kept(jars.KAFKA_JARS) == []
 
 
 def labline(*arguments: str) -> subprocess.CompletedProcess[str]:

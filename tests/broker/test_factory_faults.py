@@ -71,7 +71,7 @@ def test_a_past_that_folds_differently_stops_the_line(
             reached = entries[-1].next_offsets
             recovered = recover(broker, control, spec, partition, reached)
             assert tuple(recovered.task.next_offsets) == reached
-            assert recovered.sequence == len(entries)
+            assert recovered.place.sequence == len(entries)
             with pytest.raises(LablineError) as told:
                 recover(broker, with_rate(control, NEXT_RATE), spec, partition, reached)
             assert told.value.code == "LL-STATE-DIFFERS"

@@ -83,7 +83,7 @@ def check_recovery(factory: Factory) -> None:
         ends = entries[-1].next_offsets
         for committed in (ends, (-1, -1, -1)):  # the latter: somebody deleted the group
             found = recover(factory.bootstrap, control, spec, partition, committed)
-            assert (tuple(found.task.next_offsets), found.sequence) == (ends, len(entries))
+            assert (tuple(found.task.next_offsets), found.place.sequence) == (ends, len(entries))
     with pytest.raises(LablineError, match="LL-REVISION-UNKNOWN"):  # a key was taken away
         recover(factory.bootstrap, Control(), spec, partition, ends)
 

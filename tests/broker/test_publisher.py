@@ -1,7 +1,10 @@
 """Publishing to a real Kafka: what is there afterwards, byte for byte, and what is said."""
 
 import json
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,12 @@ from typer.testing import CliRunner
 from engine.broker.clients import admin_client, consumer_config
 from engine.cli.publish import publish
 from engine.errors import LablineError
+from engine.publish import publisher as publisher_module
 from engine.publish.publisher import Publisher
+from engine.publish.undelivered import UndeliveredError
 from schemas.avro import Schema, SchemaViolation
+from schemas.framing import confluent_head
+from schemas.releases import release
 from topics.apply import apply
 from topics.declaration import Topic
 from topics.plan import declaration, plan
@@ -31,7 +38,7 @@ SCHEMA = Schema.parse(DOCUMENT)
 
 
 def made(broker: str, name: str) -> Topic:
-    topic = Topic(name=f"{name}.events", schema="r.avsc", key="k", partitions=3)
+    topic = Topic(name=f"{name}.events", schema="r", key="k", partitions=3)
     apply(admin_client(broker), plan([declaration(topic)], {}))
     return topic
 
@@ -90,19 +97,168 @@ def test_source_and_rejections(broker: str, name: str) -> None:
     assert message.headers() == [("ce_source", "tests/é".encode())]
 
 
-def test_a_full_queue_holds_the_sender_back(broker: str, name: str) -> None:
+@pytest.mark.parametrize(("limit", "low"), [("QUEUE_MAX_RECORDS", 200), ("QUEUE_MAX_KIB", 64)])
+def test_a_full_queue_holds_the_sender_back(
+    broker: str, name: str, monkeypatch: pytest.MonkeyPatch, limit: str, low: int
+) -> None:
+    """Memory is bounded in records and in bytes, and nothing is lost at the limit."""
+    monkeypatch.setattr(publisher_module, limit, low)
     topic = made(broker, name)
-    count = 120_000  # more than librdkafka's queue takes
+    most, full = 0, 0
     with Publisher(broker, topic, SCHEMA) as publisher:
-        datum = {"id": "a", "k": "a", "x": 1.0}
-        for n in range(count):
-            datum["k"] = f"k{n % 50}"
-            publisher.send(datum)
-    everything(broker, topic, count)
+        for n in range(5_000):
+            publisher.send({"id": "a" * 100, "k": f"k{n % 50}", "x": 1.0})
+            most = max(most, len(publisher._producer))
+            full += len(publisher._producer) >= 200
+    events = 10  # of the client itself, which it counts too
+    assert most <= events + (low if limit == "QUEUE_MAX_RECORDS" else low * 1024 // 100)
+    assert full, "it was never full"
+    everything(broker, topic, 5_000)
+
+
+def test_threads_share_a_publisher(broker: str, name: str) -> None:
+    topic = made(broker, name)
+    threads, each = 8, 3_000
+    places: list[tuple[int, int]] = []  # appending is one step
+
+    def note(partition: int, offset: int) -> None:
+        places.append((partition, offset))
+
+    with Publisher(broker, topic, SCHEMA) as publisher:
+
+        def work(thread: int) -> None:
+            for n in range(each):
+                datum = {"id": str(n), "k": f"{thread}-{n % 5}", "x": 1.0}
+                publisher.send(datum, note if n % 2 else None)
+                if n % 1_000 == 0:
+                    publisher.flush()
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, range(threads)))
+    assert publisher.sent == threads * each
+    found = everything(broker, topic, threads * each)
+    assert len({*places}) == len(places) == threads * each // 2
+    last: dict[object, int] = {}
+    for message in found:  # one thread sends each key: that key's order is the thread's
+        datum = SCHEMA.decode(message.value())
+        assert isinstance(datum, dict)
+        assert int(datum["id"]) > last.get(datum["k"], -1)
+        last[datum["k"]] = int(datum["id"])
+    assert len(last) == threads * 5
+
+
+def test_keys_lie_where_every_client_puts_them(broker: str, name: str) -> None:
+    topic = made(broker, name)
+    keys = [f"k{n}" for n in range(9_990)] + [
+        "",
+        "a",
+        "\u00e9",
+        "\u20ac",
+        "\U0001f600",
+        "\x00",
+        " ",
+    ]
+    with Publisher(broker, topic, SCHEMA) as publisher:
+        for key in keys:
+            publisher.send({"id": "a", "k": key, "x": 1.0})
+    found = everything(broker, topic, len(keys))
+    for message in found:
+        key = message.key()
+        assert isinstance(key, bytes)
+        assert message.partition() == java_murmur2(key) % 3
+    assert {m.key() for m in found} == {key.encode() for key in keys}
+
+
+def java_murmur2(data: bytes) -> int:
+    """Return the hash of ``org.apache.kafka.common.utils.Utils.murmur2``, made positive."""
+    m, mask = 0x5BD1E995, 0xFFFFFFFF
+    h = 0x9747B28C ^ len(data)
+    body = len(data) // 4 * 4
+    for at in range(0, body, 4):
+        k = int.from_bytes(data[at : at + 4], "little") * m & mask
+        h = h * m & mask ^ (k ^ k >> 24) * m & mask
+    if rest := data[body:]:
+        h = (h ^ int.from_bytes(rest, "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return (h ^ h >> 15) & 0x7FFFFFFF
+
+
+def test_another_head(broker: str, name: str) -> None:
+    topic = made(broker, name)
+    head = confluent_head(7)
+    with Publisher(broker, topic, SCHEMA, head=head) as publisher:
+        publisher.send({"id": "a", "k": "a", "x": 1.0})
+    (message,) = everything(broker, topic, 1)
+    assert message.value() == SCHEMA.encode({"id": "a", "k": "a", "x": 1.0}, head)
+
+
+def test_after_the_block_nothing_is_sent(broker: str, name: str) -> None:
+    topic = made(broker, name)
+    with Publisher(broker, topic, SCHEMA) as publisher:
+        publisher.send({"id": "a", "k": "a", "x": 1.0})
+    for act in (lambda: publisher.send({"id": "b", "k": "a", "x": 1.0}), publisher.flush):
+        with pytest.raises(LablineError, match="LL-PUBLISH-CLOSED"):
+            act()
+    everything(broker, topic, 1)
+
+
+def test_an_error_in_the_block_lets_go_what_was_sent(broker: str, name: str) -> None:
+    topic = made(broker, name)
+
+    def block() -> None:
+        with Publisher(broker, topic, SCHEMA) as publisher:
+            publisher.send({"id": "a", "k": "a", "x": 1.0})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        block()
+    everything(broker, topic, 1)
+
+
+FORKS = """
+import os, sys
+from engine.errors import LablineError
+from engine.publish import publisher as publisher_module
+from engine.publish.publisher import Publisher
+from engine.publish.undelivered import UndeliveredError
+from tests.broker.test_publisher import SCHEMA, Topic
+broker, topic = sys.argv[1], Topic(name=sys.argv[2], schema="r", key="k", partitions=3)
+publisher = Publisher(broker, topic, SCHEMA)
+publisher.send({"id": "parent", "k": "a", "x": 1.0})  # still in the queue when the child is born
+child = os.fork()
+if child == 0:
+    for act in (lambda: publisher.send({"id": "no", "k": "a", "x": 1.0}), publisher.flush):
+        try:
+            act()
+        except LablineError as error:
+            print(error.code)
+    with Publisher(broker, topic, SCHEMA) as own:
+        own.send({"id": "child", "k": "a", "x": 1.0})
+    sys.exit(0)  # as a program ends: objects are destroyed
+os.waitpid(child, 0)
+publisher.send({"id": "parent again", "k": "a", "x": 1.0})
+publisher.flush()
+"""
+
+
+def test_a_forked_child_is_refused_and_can_open_its_own(broker: str, name: str) -> None:
+    topic = made(broker, name)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKS, broker, topic.name],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.split() == ["LL-PUBLISH-FORKED"] * 2
+    found = [SCHEMA.decode(message.value()) for message in everything(broker, topic, 3)]
+    ids = sorted(datum["id"] for datum in found if isinstance(datum, dict))
+    assert ids == ["child", "parent", "parent again"]
 
 
 def test_what_cannot_be_sent_is_said(broker: str, name: str) -> None:
-    topic = Topic(name=f"{name}.none", schema="r.avsc", key="k")
+    topic = Topic(name=f"{name}.none", schema="r", key="k")
     with pytest.raises(LablineError, match="LL-TOPIC-MISSING"):
         Publisher(broker, topic, SCHEMA)
     with pytest.raises(LablineError, match="LL-TOPIC-KEY"):
@@ -119,9 +275,11 @@ def test_undelivered_records_are_counted(broker: str, name: str) -> None:
     await_gone(broker, topic.name)
     for n in range(3):
         publisher.send({"id": str(n), "k": "a", "x": 1.0})
-    with pytest.raises(LablineError, match=r"LL-PUBLISH-UNDELIVERED: 3 of 4 records"):
+    with pytest.raises(UndeliveredError, match=r"LL-PUBLISH-UNDELIVERED: 3 of 4 records") as told:
         publisher.flush()
     publisher.flush()  # said once
+    assert told.value.count == 3
+    assert told.value.data == [{"id": str(n), "k": "a", "x": 1.0} for n in range(3)]
 
 
 def await_gone(broker: str, topic: str) -> None:
@@ -132,12 +290,13 @@ def await_gone(broker: str, topic: str) -> None:
 
 
 def workspace(tmp_path: Path, topic: Topic) -> Path:
-    for folder in ("topics", "schemas"):
+    for folder in ("topics", "schemas", "schemas/r"):
         (tmp_path / folder).mkdir()
     (tmp_path / "labline.toml").write_text('name = "w"\n')
-    (tmp_path / "schemas/r.avsc").write_text(json.dumps(DOCUMENT))
+    (tmp_path / "schemas/r/v1.avsc").write_text(json.dumps(DOCUMENT))
+    release(tmp_path / "schemas/r", topic.compatibility)
     (tmp_path / "topics/t.toml").write_text(
-        f'name = "{topic.name}"\nschema = "r.avsc"\nkey = "k"\npartitions = 3\n'
+        f'name = "{topic.name}"\nschema = "r"\nkey = "k"\npartitions = 3\n'
     )
     return tmp_path
 

@@ -33,6 +33,7 @@ def test_batch_sizes_do_not_matter(broker: str, name: str, tmp_path: Path) -> No
             assert largest <= size
         assert factory.outputs(lines[100]) == factory.outputs(lines[5_000])
         assert factory.outcomes(lines[100]) == factory.outcomes(lines[5_000])
+        assert factory.state_digests(lines[100]) == factory.state_digests(lines[5_000])
         whole, beginning = factory.outputs(lines[5_000]), factory.outputs(lines[1])
         assert kinds_of(beginning)["scores"] > SINGLE_RECORDS / 3
         for kind, partitions in beginning.items():
@@ -43,15 +44,16 @@ def test_batch_sizes_do_not_matter(broker: str, name: str, tmp_path: Path) -> No
 def test_the_number_of_processes_does_not_matter(broker: str, name: str, tmp_path: Path) -> None:
     """Scaling out moves tasks, and with them buffers, polls and order of arrival; never answers."""
     with Factory(broker, name, tmp_path) as factory:
-        one, two = factory.add_line(f"{name}.one"), factory.add_line(f"{name}.two")
+        one, three = factory.add_line(f"{name}.one"), factory.add_line(f"{name}.three")
         factory.publish_days(FIRST, LAST)
-        factory.promote(one, two)
+        factory.promote(one, three)
         alone = factory.scorer(one, batch_max=500)
-        pair = [factory.scorer(two, instance=n, batch_max=500) for n in ("a", "b")]
-        factory.finish(alone, *pair, lines=(one, two))
-        assert factory.outputs(one) == factory.outputs(two)
-        assert factory.outcomes(one) == factory.outcomes(two)
-        assert all('"event": "assigned"' in process.said() for process in pair)
+        several = [factory.scorer(three, instance=n, batch_max=500) for n in ("a", "b", "c")]
+        factory.finish(alone, *several, lines=(one, three))
+        assert factory.outputs(one) == factory.outputs(three)
+        assert factory.outcomes(one) == factory.outcomes(three)
+        assert factory.state_digests(one) == factory.state_digests(three)
+        assert all('"event": "assigned"' in process.said() for process in several)
 
 
 def test_the_hash_seed_does_not_matter(broker: str, name: str, tmp_path: Path) -> None:
@@ -63,4 +65,5 @@ def test_the_hash_seed_does_not_matter(broker: str, name: str, tmp_path: Path) -
         scorers = [factory.scorer(line, PYTHONHASHSEED=seed) for seed, line in lines.items()]
         factory.finish(*scorers, lines=lines.values())
         assert factory.outputs(lines["1"]) == factory.outputs(lines["2"])
+        assert factory.state_digests(lines["1"]) == factory.state_digests(lines["2"])
         assert kinds_of(factory.outputs(lines["1"]))["scores"] > 4_000

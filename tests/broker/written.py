@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from engine.broker.reader import partition_offsets, read_range
 from engine.core.journal import Entry, decode_entry
 from engine.core.record import Headers, Record
+from engine.core.snapshot import Sealed
+from engine.models.snapshot_store import SnapshotStore
 from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
 from topics.naming import line_topics
@@ -90,3 +92,10 @@ def _unrevised(schema: str, record: Record) -> Written:
 
 def _unnamed(record: Record) -> Written:
     return record[2], record[3], [h for h in record[4] or [] if h[0] != "labline.error.line"]
+
+
+def newest_state_digest(store: SnapshotStore, line: str, partition: int) -> str:
+    """Return the digest of the state in a task's newest snapshot."""
+    sealed = store.read(store.names(line, partition)[0])
+    assert isinstance(sealed, Sealed), sealed
+    return sealed.header.state_digest

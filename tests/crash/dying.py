@@ -8,16 +8,22 @@ which runs otherwise unchanged.
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer
 
-from engine.factory import process, recovery, scorer, transactions
+from engine.factory import process, recovery, scorer, snapshotting, transactions
+from engine.models import snapshot_store
 
-#: Where a scorer can be stopped, in the order in which it gets there.
+#: Where a scorer can be stopped. Their order is one in which a test can stop it once at each:
+#: what a restoring start needs was left there by the one before it.
 POINTS = (
+    "before-start",
     "before-recovery",
     "after-recovery",
+    "in-assignment",  # a task has come back, and its partitions are not assigned
+    "after-assignment",
     "after-poll",
     "after-fold",
     "before-begin",
@@ -30,7 +36,22 @@ POINTS = (
     "written",  # and flushed: the broker has the records, and not yet the offsets
     "after-offsets",
     "after-commit",
+    "before-snapshot",
+    "while-folding",  # the journal, at a start
+    "in-temporary",  # a snapshot's bytes are there, and not yet on the disk
+    "before-rename",
+    "after-rename",
+    "before-old-ones-go",
+    "after-snapshot",
+    "snapshot-read",
+    "after-revision",  # a control record came and is in force
+    "at-stop",
+    "after-stop-snapshots",
+    "after-revoke",
 )
+#: Reached only when the process is told to stop.
+STOPPING = frozenset({"at-stop", "after-stop-snapshots", "after-revoke"})
+SNAPSHOT_RECORDS = 150  # of a task between two snapshots: a few transactions
 FLUSH_S = 30.0
 
 
@@ -79,9 +100,22 @@ def arm(death: Death) -> None:
             death.at("after-commit")
 
     transactions.Producer = DyingProducer  # type: ignore[misc]
+    snapshotting.EVERY_RECORDS = SNAPSHOT_RECORDS
+    stop, store = snapshotting.Snapshotting, snapshot_store.SnapshotStore
     _around(death, scorer, "recover", "before-recovery", "after-recovery")
+    _around(death, scorer, "TaskInputs", "in-assignment", None)
+    _around(death, scorer.Scorer, "_take_over", None, "after-assignment")
     _around(death, scorer.Scorer, "_poll", None, "after-poll")
+    _around(death, scorer.Scorer, "_revoked", None, "after-revoke")
     _around(death, recovery.Task, "feed", None, "after-fold")
+    _around(death, recovery.Task, "refeed", None, "while-folding")
+    _around(death, store, "write", "before-snapshot", "after-snapshot")
+    _around(death, store, "read", None, "snapshot-read")
+    _around(death, store, "_tidy", "before-old-ones-go", None)
+    _around(death, os, "fsync", "in-temporary", None)
+    _around(death, Path, "replace", "before-rename", "after-rename")
+    _around(death, stop, "stop", "at-stop", "after-stop-snapshots")
+    _revisions(death)
 
 
 _POINT_OF = {
@@ -93,14 +127,27 @@ _POINT_OF = {
 }
 
 
-def _around(death: Death, owner: Any, name: str, before: str | None, after: str) -> None:
+def _revisions(death: Death) -> None:
+    inner = scorer.Scorer._apply_control
+
+    def applied(held: scorer.Scorer) -> None:
+        before = held._revision.offset
+        inner(held)
+        if held._revision.offset != before:
+            death.at("after-revision")
+
+    scorer.Scorer._apply_control = applied  # type: ignore[method-assign]
+
+
+def _around(death: Death, owner: Any, name: str, before: str | None, after: str | None) -> None:
     inner = getattr(owner, name)
 
     def called(*arguments: Any, **more: Any) -> Any:
         if before is not None:
             death.at(before)
         result = inner(*arguments, **more)
-        death.at(after)
+        if after is not None:
+            death.at(after)
         return result
 
     setattr(owner, name, called)
@@ -109,8 +156,10 @@ def _around(death: Death, owner: Any, name: str, before: str | None, after: str)
 def main() -> None:
     """Run a scorer until it dies."""
     point, turn, number, *rest = sys.argv[1:]
-    arm(Death(point, int(turn), signal.Signals[number]))
+    death = Death(point, int(turn), signal.Signals[number])
+    arm(death)
     sys.argv[1:] = rest
+    death.at("before-start")
     process.main()
 
 

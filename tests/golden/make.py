@@ -1,7 +1,7 @@
 """Make one small sample of each format that outlives a process. Run once a format version.
 
-A sample is never made again: what was written once has to be read for good. The signing key is
-generated here and thrown away, so nobody can sign another sample with it.
+A sample is never made again, only one that is missing: what was written once has to be read for
+good. The signing key is generated here and thrown away, so nobody can sign another sample with it.
 """
 
 import hashlib
@@ -14,12 +14,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.core.dead_letter import Origin, dead_letter
-from engine.core.journal import Entry, encode_entry
+from engine.core.journal import CARRIED, MOVED, REBUILT, Entry, digest, encode_entry
 from engine.core.record import Headers, Record
 from engine.core.score import Place, answer_encoder, shadow_encoder, subject, varint
+from engine.core.snapshot import Header, seal
+from engine.core.state_digest import state_digest
 from engine.models.control import ModelRef, promotion
+from engine.models.estimators import BaseRate
 from engine.models.registry import Registry
 from engine.models.signing import Signer
+from engine.models.state import dump
 from lab_replay.recording_format import Manifest, partition_path, write_manifest, write_partition
 from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
@@ -121,6 +125,47 @@ def make_journal_and_vitals() -> None:
     save("vitals", engine_schema("labline.Vitals").encode(vitals), vitals)
 
 
+def make_switches() -> None:
+    """Make the journal entries of changes that no input explains."""
+    begin, end = (171, 8, -1), (160, 9, -1)
+    for kind, after in ((CARRIED, begin), (REBUILT, begin), (MOVED, end)):
+        entry = Entry(10, 2, "fedcba9876543210", begin, after, (), digest(()), kind)
+        save(f"journal_{kind}", encode_entry(entry), entry._asdict())
+
+
+SNAPSHOT_KEY = bytes(range(32))  # of this sample alone
+
+
+def make_snapshot() -> None:
+    """Make a task's snapshot: answered events that wait, ids and keys remembered, a model."""
+    now = 1_357_034_400_000
+    pending = [("UA1545-é", (now - 9, {"dep_delay": -3.0})), ("AA1", (now, {}))]
+    remembered = [
+        ("B6725", (now - 8, None, None)),
+        ("DL461", (now - 7, True, None)),
+        ("UA1696", (now - 6, False, {"dep_delay": 2.5})),
+    ]
+    model = BaseRate()
+    model.learn_one({}, True)
+    state = {
+        "next_offsets": [171, 8, 0],
+        "high": [now, now - 1, -(1 << 62)],
+        "stream_time_ms": now,
+        "join": {"pending": pending, "remembered": remembered},
+        "history": {"id": {"fields": ["dep_delay"], "keys": [("AA1", (3, (1.5,)))]}},
+        "slots": [("champion", "delays-logistic@1", RECIPE, model)],
+    }
+    header = Header(
+        line="delays", partition=3, sequence=10, journal_offset=21, entry_digest="ab" * 32,
+        next_offsets=[171, 8, 0], revision=2, environment="0123456789abcdef",
+        state_digest=state_digest(state), written_ms=now + 5,
+    )  # fmt: skip
+    *slot, _ = state["slots"][0]  # type: ignore[misc]
+    told = {**state, "slots": [[*slot, vars(model)]]}
+    sample = seal(header, dump(state), SNAPSHOT_KEY)
+    save("snapshot", sample, {"header": header.model_dump(mode="json"), "state": told})
+
+
 def make_dead_letter() -> None:
     """Make the second attempt's letter: key, value and headers, and what they are made from."""
     kept: list[tuple[str, bytes | None]] = [("trace", b"00"), ("empty", None)]
@@ -169,14 +214,23 @@ def make_signed() -> None:
     save("control", record, {"line": "delays", "declaration": DECLARATION, "slots": slots})
 
 
+SAMPLES = {
+    "score": make_scores,
+    "journal": make_journal_and_vitals,
+    "journal_moved": make_switches,
+    "snapshot": make_snapshot,
+    "dead_letter": make_dead_letter,
+    "recording": make_recording,
+    "control": make_signed,
+}
+
+
 def main() -> None:
-    """Make all samples of this version."""
-    FOLDER.mkdir()  # refuses to make them a second time
-    make_scores()
-    make_journal_and_vitals()
-    make_dead_letter()
-    make_recording()
-    make_signed()
+    """Make the samples of this version that are missing."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, make in SAMPLES.items():
+        if not (FOLDER / f"{name}.json").exists():
+            make()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from engine.core.line import Line
 from engine.core.record import Record
 from engine.errors import LablineError
-from engine.models.learner import RiverClassifier
+from engine.models.learner import cold
 from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys
 from lab_replay.experiment import Experiment
@@ -67,7 +67,7 @@ def recording(tmp_path: Path) -> Recording:
 
 def expected(partition: int) -> dict[str, float]:
     """Score and learn by hand: score at n, the label of n - 3 is learned before n + 1."""
-    model, scores = RiverClassifier(MODELS["linear"]), {}
+    model, scores = cold(MODELS["linear"]), {}
     events, labels = history(partition)
     truth = {f"p{partition}-{n}": (n * 7 + partition) % 5 > 2 for n in range(len(labels))}
     x = {f"p{partition}-{n}": float((n * 7 + partition) % 5) for n in range(len(events))}

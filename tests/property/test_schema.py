@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.avro import SINGLE_OBJECT_MARKER, Rejection, Schema
 
-DEPARTED = Schema.load(Path(__file__).parents[2] / "examples/flights/schemas/flights.departed.avsc")
+FLIGHTS = Path(__file__).parents[2] / "examples/flights"
+DEPARTED = Schema.load(FLIGHTS / "schemas/flights.departed/v1.avsc")
 MANY = Schema.parse(
     {
         "type": "record",

@@ -14,7 +14,7 @@ class Slot(BaseModel, extra="forbid", frozen=True, strict=True):
 
 class Settings(BaseModel, extra="forbid", frozen=True, strict=True):
     name: str
-    schema_file: str = Field(alias="schema", default="x.avsc")
+    subject: str = Field(alias="schema", default="x")
     slots: dict[str, Slot] = {}
     listed: list[Slot] | None = None
 
@@ -60,5 +60,5 @@ def test_many_faults_are_cut() -> None:
 
 
 def test_what_is_right_passes() -> None:
-    assert checked(Settings, {"name": "x", "schema": "a.avsc"}, "x").schema_file == "a.avsc"
+    assert checked(Settings, {"name": "x", "schema": "a"}, "x").subject == "a"
     assert fields_at(Settings, ("name", "x")) == []

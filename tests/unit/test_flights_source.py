@@ -170,7 +170,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("seed", [2013, 1, 2, 3])
 def test_careless(seed: int) -> None:
-    schema = Schema.load(WORKSPACE / "schemas/flights.departed.avsc")
+    schema = Schema.load(WORKSPACE / "schemas/flights.departed/v1.avsc")
     records = list(careless(schema, 200, seed))
     counts = Counter(kind for _, _, kind in records)
     assert set(counts) == set(KINDS) == set(EXPECTED)

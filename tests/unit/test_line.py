@@ -1,6 +1,8 @@
 """The line's declaration: what is taken, what is refused, and its one canonical text."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.duration import DURATION_MAX_MS, UNITS_MS, parse_duration_ms
-from engine.core.line import Line
+from engine.core.line import Limits, Line
 from engine.errors import LablineError
 
 TEXT = """
@@ -150,3 +152,14 @@ def test_durations(count: int, unit: str) -> None:
 def test_no_durations(text: str) -> None:
     with pytest.raises(ValueError, match="a duration is"):
         parse_duration_ms(text)
+
+
+def test_the_example_in_the_docs_says_everything_a_line_can_say() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "lines.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    line = Line.parse(example)
+    assert line.limits == Limits(), "these are the defaults"
+    assert line.model_fields_set == set(Line.model_fields)
+    assert line.limits.model_fields_set == set(Limits.model_fields)
+    assert line.features.model_fields_set == set(type(line.features).model_fields)
+    assert {told.kind for told in line.features.history} == {"previous", "count"}

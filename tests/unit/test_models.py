@@ -21,7 +21,7 @@ from engine.models import environment
 from engine.models.control import Control, ModelRef, promotion
 from engine.models.envelope import canonical, seal, unseal
 from engine.models.estimators import Select
-from engine.models.learner import RiverClassifier
+from engine.models.learner import cold
 from engine.models.recipes import ALLOWED, RECIPE_MAX_CHARACTERS, parse
 from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys
@@ -229,7 +229,7 @@ def test_any_text_is_a_recipe_or_refused(text: str) -> None:
 
 
 def test_a_classifier_that_has_seen_no_label_has_no_opinion() -> None:
-    assert RiverClassifier("GaussianNB()").score({"x": 1.0}) == 0.5
+    assert cold("GaussianNB()").score({"x": 1.0}) == 0.5
 
 
 # Envelopes

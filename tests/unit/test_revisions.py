@@ -1,13 +1,14 @@
 """Revisions between runs: only those under which records were taken may leave a trace."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from engine.core.journal import Entry
 from engine.core.record import ANSWER, Record
 from engine.core.refold import refold
+from engine.core.run import Run
 from engine.core.spec import Slot, Spec
-from engine.core.task import Run, Task
+from engine.core.task import Task
 from schemas.avro import Schema
 from tests.unit.test_task import END, EVENT, Remember, event, label, make_task, scores
 
@@ -28,8 +29,10 @@ def entry(sequence: int, revision: int, run: Run) -> Entry:
 def folded_again(
     entries: Sequence[Entry], log: tuple[list[Record], list[Record]], specs: dict[int, Spec]
 ) -> list[Run]:
-    sources = [iter([log[0]]), iter([log[1]]), iter([])]
-    return [run for _, run, _ in refold(3, entries, sources, lambda offset: specs[offset])]  # type: ignore[arg-type]
+    def open_source(which: int, start: int) -> Iterator[list[Record]]:
+        return iter([log[which][start:]] if which < 2 else [])
+
+    return [run for _, run, _ in refold(3, entries, open_source, lambda offset: specs[offset])]
 
 
 def test_a_promotion_and_its_rollback_without_a_record_between_leave_no_trace() -> None:

@@ -14,7 +14,7 @@ from engine.errors import LablineError
 from schemas.avro import PAYLOAD_MAX_BYTES, SINGLE_OBJECT_MARKER, Rejection, Schema, SchemaViolation
 from schemas.engine_schemas import engine_schema
 
-DEPARTED = Path(__file__).parents[2] / "examples/flights/schemas/flights.departed.avsc"
+DEPARTED = Path(__file__).parents[2] / "examples/flights/schemas/flights.departed/v1.avsc"
 EMPTY_FIXED = {"type": "fixed", "name": "F", "size": 0}
 
 

@@ -1,6 +1,7 @@
 """The fold: order, scoring before learning, the label join, dead letters."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from engine.core.journal import Entry, decode_entry, encode_entry
 from engine.core.line import Line
 from engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Record
+from engine.core.run import Run
 from engine.core.spec import Slot, Spec
-from engine.core.task import Run, Task
+from engine.core.state_digest import state_digest
+from engine.core.task import Task
 from schemas.avro import Schema
 from schemas.engine_schemas import engine_schema
 
@@ -36,6 +39,7 @@ LABEL = Schema.parse(
     }
 )
 END = (True, True, True)
+TIMES = {"name": "times", "kind": "count", "per": "x"}
 APPENDED_MS = 10_000_000
 
 
@@ -51,6 +55,9 @@ class Remember:
 
     def learn(self, features: dict[str, Any], label: bool) -> None:
         self.learned.append((features["x"], label))
+
+    def river(self) -> Any:
+        return list(self.learned)
 
 
 def make_task(learner: Any = None, **line: Any) -> Task:
@@ -215,6 +222,15 @@ def test_what_is_only_buffered_leaves_no_trace() -> None:
     assert task.buffered_bytes(0) == 0
 
 
+def test_a_time_that_is_only_buffered_moves_nothing() -> None:
+    """Else a restart would sort what comes next by what only a predecessor had read ahead."""
+    task, log = make_task(), [event(0, 10), event(1, 30), event(2, 90)]
+    task.feed((log, (), ()), END, 1)
+    task.drop_buffers()
+    run = task.feed((log[1:], [label(0, 50, "e0")], ()), END, 9)
+    assert run.order == ((0, 1), (1, 1), (0, 1))
+
+
 def test_a_kept_model_keeps_what_it_learned_and_a_new_one_starts_cold() -> None:
     task = make_task()
     feed(task, [event(0, 10)], [label(0, 20, "e0")])
@@ -223,6 +239,42 @@ def test_a_kept_model_keeps_what_it_learned_and_a_new_one_starts_cold() -> None:
     assert scores(feed(task, [event(1, 30)]))[0]["probability"] == 2 / 3
     task.configure(Spec(**{**vars(fresh), "champion": Slot("champion", "m@2", Remember())}))
     assert scores(feed(task, [event(2, 40)]))[0]["probability"] == 0.5
+
+
+def test_another_declaration_holds_for_what_waits_already() -> None:
+    """A restart makes a task of the newest one: it must not matter that there was none."""
+    task = make_task()
+    feed(task, [event(0, 10), event(1, 60)])
+    task.configure(make_task(label_horizon="30ms", on_expiry="negative").spec)
+    assert feed(task, [event(2, 70)]).counts == {"answers": 1, "learned-negative": 1}
+    assert feed(task, labels=[label(0, 80, "e0"), label(1, 81, "e1")]).counts == {
+        "corrected": 1,
+        "learned": 1,
+    }
+    task.configure(make_task(label_horizon="10s", limits={"pending_max": 1}).spec)
+    assert feed(task, [event(3, 99)]).counts == {"answers": 1, "evicted": 1}
+
+
+def test_a_revision_under_which_nothing_was_taken_leaves_no_trace() -> None:
+    task = make_task(features={"numeric": ["x"], "history": [TIMES]})
+    feed(task, [event(0, 10)])
+    before = state_digest(task.state())
+    other = make_task(label_horizon="1ms", limits={"pending_max": 1, "history_keys_max": 1})
+    task.configure(replace(other.spec, champion=Slot("champion", "m@2", Remember())))
+    assert not feed(task)
+    assert state_digest(task.state()) == before
+
+
+def test_a_baseline_with_another_recipe_starts_anew_under_its_name() -> None:
+    task = make_task()
+    first = task.spec
+    feed(task, [event(0, 10)], [label(0, 20, "e0")])
+    slot = Slot("baseline", "b", Remember(), "Another()")
+    task.configure(replace(first, others=(slot,)))
+    feed(task, [event(1, 30)])
+    kept, anew = task.state()["slots"]
+    assert kept == ("champion", "m@1", "", [(1.0, True)])
+    assert anew == ("baseline", "b", "Another()", [])
 
 
 def test_a_journal_entry_round_trips() -> None:

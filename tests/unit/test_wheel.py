@@ -12,6 +12,8 @@ NEEDED = (
     "lab_replay/templates/vendor/uPlot.iife.min.js",
     "labline/examples/flights/labline.toml",
     "labline/examples/flights/agents.py",
+    "labline/examples/flights/schemas/flights.departed/released.json",
+    "labline/examples/flights/schemas/flights.departed/v1.avsc",
     "labline/examples/flights/lines/flights-delay.toml",
     "engine/demo/run.py",
 )

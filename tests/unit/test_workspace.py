@@ -1,6 +1,7 @@
 """A workspace's files as models, and how they fit together."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,12 +58,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in ("schemas", "topics", "lines", "experiments"):
         (tmp_path / folder).mkdir()
     (tmp_path / "labline.toml").write_text('name = "flights"\n')
-    (tmp_path / "schemas" / "Departed.avsc").write_text(json.dumps(EVENT))
-    (tmp_path / "schemas" / "Arrived.avsc").write_text(json.dumps(LABEL))
+    for document in (EVENT, LABEL):
+        folder = tmp_path / "schemas" / str(document["name"])
+        folder.mkdir()
+        (folder / "v1.avsc").write_text(json.dumps(document))
     (tmp_path / "lines" / "delay.toml").write_text(LINE)
     (tmp_path / "experiments" / "first.yaml").write_text("name: first\n")
-    write_topic(tmp_path, "departed", "Departed.avsc")
-    write_topic(tmp_path, "arrived", "Arrived.avsc")
+    write_topic(tmp_path, "departed", "Departed")
+    write_topic(tmp_path, "arrived", "Arrived")
     return tmp_path
 
 
@@ -156,7 +159,7 @@ def test_a_line_that_does_not_fit(root: Path, old: str, new: str, code: str) -> 
 
 
 def test_events_and_labels_must_meet(root: Path) -> None:
-    write_topic(root, "arrived", "Arrived.avsc", key="id", partitions=3)
+    write_topic(root, "arrived", "Arrived", key="id", partitions=3)
     codes = [finding.code for finding in check_workspace(Workspace(root))]
     assert codes == ["LL-LINE-PARTITIONS", "LL-LINE-KEY"]
 
@@ -164,9 +167,46 @@ def test_events_and_labels_must_meet(root: Path) -> None:
 def test_a_schema_without_a_time_or_file(root: Path) -> None:
     workspace = Workspace(root)
     untimed = json.loads(json.dumps(EVENT).replace(', "event_time": true', ""))
-    (root / "schemas" / "Departed.avsc").write_text(json.dumps(untimed))
+    (root / "schemas" / "Departed" / "v1.avsc").write_text(json.dumps(untimed))
     (finding,) = check_workspace(workspace)
     assert finding.code == "LL-LINE-TIME"
-    (root / "schemas" / "Arrived.avsc").unlink()
+    shutil.rmtree(root / "schemas" / "Arrived")
     findings = check_line(Line.parse(LINE), workspace.topics(), Workspace(root).schema_of)
     assert [finding.code for finding in findings] == ["LL-SCHEMA-MISSING", "LL-LINE-TIME"]
+
+
+HISTORY = """
+[[features.history]]
+name = "delay_before"
+kind = "previous"
+field = "{field}"
+per = "{per}"
+[[features.history]]
+name = "flights"
+kind = "count"
+per = "{per}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("field", "per", "said"),
+    [
+        ("delay", "flight", []),
+        ("carrier", "carrier", []),
+        ("dely", "flight", ["features.history delay_before: field: no field 'dely' in Departed"]),
+        ("delay", "delay", ["per: delay of Departed is double or null", "flights: per: delay"]),
+        ("delay", "plane", ["delay_before: per: no field 'plane'", "flights: per: no field"]),
+        ("data", "flight", ["delay_before: field: data of Departed is bytes"]),
+    ],
+)
+def test_history_needs_fields_that_are_there_and_keys_that_are_never_null(
+    root: Path, field: str, per: str, said: list[str]
+) -> None:
+    fields = [*EVENT["fields"], {"name": "data", "type": "bytes"}]
+    (root / "schemas" / "Departed" / "v1.avsc").write_text(json.dumps({**EVENT, "fields": fields}))
+    (root / "lines" / "delay.toml").write_text(LINE + HISTORY.format(field=field, per=per))
+    findings = check_workspace(Workspace(root))
+    assert {finding.code for finding in findings} <= {"LL-LINE-FIELD"}
+    assert len(findings) == len(said)
+    for finding, part in zip(findings, said, strict=True):
+        assert part in finding.message

@@ -1,0 +1,54 @@
+"""The end of a task's journal, and its entries from a place on."""
+
+from typing import TypeAlias
+
+from engine.broker.past import read_journal
+from engine.broker.reader import partition_offsets, read_range
+from engine.core.journal import Entry, decode_entry
+from topics.naming import line_topics
+
+TAIL_OFFSETS = 64  # read first to find the last entry; markers and aborted records are among them
+WIDER = 16
+
+#: Per input (events, labels, retry) an offset; -1: none.
+InputOffsets: TypeAlias = tuple[int, ...]
+NO_OFFSETS: InputOffsets = (-1, -1, -1)
+
+
+def last_entry(bootstrap: str, line: str, partition: int) -> Entry | None:
+    """Return the last entry of a task's journal that is stable; None: it has none."""
+    topic = line_topics(line).journal
+    place = partition_offsets(bootstrap, [topic])[topic][partition]
+    width = TAIL_OFFSETS
+    while True:
+        begin = max(place.start, place.stable - width)
+        last = None
+        for batch in read_range(bootstrap, topic, partition, begin, place.stable):
+            last = batch[-1] if batch else last
+        if last is not None:
+            return decode_entry(last[3], last[0])
+        if begin == place.start:
+            return None
+        width *= WIDER
+
+
+def end_is_hidden(bootstrap: str, line: str, partition: int) -> bool:
+    """Tell whether a transaction that is not over hides the end of a task's journal."""
+    topic = line_topics(line).journal
+    place = partition_offsets(bootstrap, [topic])[topic][partition]
+    return place.stable < place.end
+
+
+def entries_up_to(
+    last: Entry, bootstrap: str, line: str, partition: int, start: int
+) -> list[Entry]:
+    """Return a task's entries from an offset of the journal topic (-1: its start) up to `last`.
+
+    None, when that offset is not in the journal: read there would be an error of the world.
+    """
+    topic = line_topics(line).journal
+    begin = partition_offsets(bootstrap, [topic])[topic][partition].start
+    if start >= 0 and not begin <= start <= last.offset:
+        return []
+    entries = read_journal(bootstrap, topic, partition, max(start, begin))
+    return [entry for entry in entries if entry.sequence <= last.sequence]

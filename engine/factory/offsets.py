@@ -1,0 +1,224 @@
+"""Committed offsets that differ from the journal: shown, set back, or accepted.
+
+The journal is what the line took; offsets that somebody's tool moved would skip records or take
+them twice. Which of both a person wants is theirs to say, and an acceptance is in the journal.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, NamedTuple
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from engine.broker.clients import admin_client, consumer_config, producer_config
+from engine.broker.positions import start_offsets
+from engine.broker.reader import partition_offsets
+from engine.core.journal import MOVED, Entry, digest, encode_entry
+from engine.core.line import Line
+from engine.errors import LablineError
+from engine.factory.journal_end import NO_OFFSETS, InputOffsets, last_entry
+from engine.factory.recovery import TIMEOUT_S, committed_offsets
+from engine.models.environment import environment_digest
+from topics.naming import line_topics
+
+EMPTY_DEADLINE_S = 15.0  # a static member that was stopped stays until its session ends
+MARKER_DEADLINE_S = 10.0  # commit markers are per partition: the journal's may come a moment later
+WAIT_S = 0.2
+#: answers of a cluster that has just started, or whose coordinator has just moved
+NOT_YET = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
+
+
+class Standing(NamedTuple):
+    """Where a task stands, by its group's committed offsets and by its journal."""
+
+    partition: int
+    committed: InputOffsets
+    last: Entry | None
+
+    @property
+    def journal(self) -> InputOffsets:
+        """Return the offsets at which the journal ends; -1: it has none."""
+        return self.last.next_offsets if self.last else NO_OFFSETS
+
+    @property
+    def moved(self) -> bool:
+        """Tell whether they differ; those that expired are restored by the line itself."""
+        return self.committed not in (self.journal, NO_OFFSETS)
+
+
+def inputs_of(line: Line) -> tuple[str, str | None, str]:
+    """Return a line's inputs: events, labels, retry."""
+    return line.events, line.labels, line_topics(line.name).retry
+
+
+def standings(bootstrap: str, line: Line) -> list[Standing]:
+    """Return where each task of a line stands."""
+    journal = line_topics(line.name).journal
+    partitions = sorted(partition_offsets(bootstrap, [journal])[journal])
+    with closing(Consumer(consumer_config(bootstrap, group_id=_group(line)))) as consumer:
+        return [_standing(bootstrap, line, consumer, partition) for partition in partitions]
+
+
+def _standing(bootstrap: str, line: Line, consumer: Consumer, partition: int) -> Standing:
+    deadline = time.monotonic() + MARKER_DEADLINE_S
+    while True:
+        committed = committed_offsets(consumer, inputs_of(line), partition)
+        found = Standing(partition, committed, last_entry(bootstrap, line.name, partition))
+        if not found.moved or time.monotonic() > deadline:
+            return found
+        time.sleep(WAIT_S)
+
+
+def restore(bootstrap: str, line: Line) -> list[Standing]:
+    """Set a group's offsets back to where the journal ends; return what was moved.
+
+    Raises
+    ------
+    LablineError
+        ``LL-GROUP-BUSY`` while the group has members.
+    """
+    with _alone(bootstrap, line) as admin:
+        moved = [standing for standing in standings(bootstrap, line) if standing.moved]
+        if any(standing.last is None for standing in moved):
+            # a task that has taken nothing has no offsets; single ones cannot be removed. Killed
+            # here, the line takes them from its journals, as if they had expired.
+            admin.delete_consumer_groups([_group(line)])[_group(line)].result(TIMEOUT_S)
+            kept = [standing for standing in standings(bootstrap, line) if standing.last]
+        else:
+            kept = moved
+        _commit(admin, line, {standing.partition: standing.journal for standing in kept})
+    return moved
+
+
+def accept(bootstrap: str, line: Line, revision: int) -> list[Standing]:
+    """Let a line go on at its moved offsets, with the state as it is; return what was moved.
+
+    Each acceptance is an entry of the journal, so recovery and parity go the same way.
+
+    Parameters
+    ----------
+    revision
+        In force now: for tasks that have no journal yet.
+
+    Raises
+    ------
+    LablineError
+        ``LL-GROUP-BUSY`` while the group has members, ``LL-JOURNAL-WRITE`` when an entry was
+        not acknowledged.
+    """
+    with _alone(bootstrap, line) as admin:
+        moved = [standing for standing in standings(bootstrap, line) if standing.moved]
+        targets = {at.partition: _target(bootstrap, line, at) for at in moved}
+        _commit(admin, line, targets)  # of an input without a commit, too
+        for standing in moved:
+            entry = _entry(standing, targets[standing.partition], revision)
+            _append(bootstrap, line, standing.partition, entry)
+    return moved
+
+
+def _target(bootstrap: str, line: Line, standing: Standing) -> InputOffsets:
+    """Return the committed offsets; where an input has none, the journal's or the line's start."""
+    known = standing.journal
+    if standing.last is None:
+        starts = (t and start_offsets(bootstrap, t, line.start) for t in inputs_of(line))
+        known = tuple(start[standing.partition] if start else -1 for start in starts)
+    return tuple(
+        told if told >= 0 else else_ for told, else_ in zip(standing.committed, known, strict=True)
+    )
+
+
+def _entry(standing: Standing, target: InputOffsets, revision: int) -> Entry:
+    last = standing.last
+    if last is None:
+        environment = environment_digest()
+        return Entry(0, revision, environment, target, target, (), digest(()), MOVED)
+    return Entry(
+        last.sequence + 1, last.revision, last.environment, last.next_offsets, target, (),
+        digest(()), MOVED,
+    )  # fmt: skip
+
+
+def _append(bootstrap: str, line: Line, partition: int, entry: Entry) -> None:
+    failed: list[str] = []
+
+    def report(error: KafkaError | None, _: object) -> None:
+        if error is not None:
+            failed.append(error.str())
+
+    producer = Producer(producer_config(bootstrap))
+    topic = line_topics(line.name).journal
+    producer.produce(topic, encode_entry(entry), None, partition, report)
+    if producer.flush(TIMEOUT_S) or failed:
+        why = failed[0] if failed else "no acknowledgement came"
+        raise LablineError(
+            "LL-JOURNAL-WRITE",
+            f"{line.name}[{partition}]: the acceptance was not written: {why}",
+            "look with labline factory offsets, and say it again",
+        )
+
+
+def _commit(admin: AdminClient, line: Line, offsets: dict[int, InputOffsets]) -> None:
+    places = [
+        TopicPartition(topic, partition, offset)
+        for partition, told in offsets.items()
+        for topic, offset in zip(inputs_of(line), told, strict=True)
+        if topic is not None
+    ]
+    if not places:
+        return
+    group = _group(line)
+    asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+    for place in asked[group].result(TIMEOUT_S).topic_partitions:
+        if place.error is not None:
+            raise KafkaException(place.error)
+
+
+@contextmanager
+def _alone(bootstrap: str, line: Line) -> Iterator[AdminClient]:
+    """Give an administration client once the group has no members."""
+    admin = admin_client(bootstrap)  # held: its answers go with it
+    deadline = time.monotonic() + EMPTY_DEADLINE_S
+    while members := _members(admin, _group(line)):
+        if time.monotonic() > deadline:
+            raise LablineError(
+                "LL-GROUP-BUSY",
+                f"line {line.name} runs: its group has {len(members)} members",
+                "stop every worker of the line first; the last one's session ends some seconds"
+                " later",
+            )
+        time.sleep(WAIT_S)
+    yield admin
+
+
+def _members(admin: AdminClient, group: str) -> Sequence[Any]:
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            told: Any = admin.describe_consumer_groups([group])[group].result(TIMEOUT_S)
+        except KafkaException as error:
+            cause: Any = error.args[0]  # a KafkaError
+            if cause.code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return ()
+            if cause.code() not in NOT_YET or time.monotonic() > deadline:
+                raise
+        else:
+            found: Sequence[Any] = told.members
+            return found
+        time.sleep(WAIT_S)
+
+
+def _group(line: Line) -> str:
+    return f"labline.{line.name}"

@@ -1,0 +1,88 @@
+"""When a scorer writes snapshots: after a commit, now and then, and once more when it stops."""
+
+import time
+
+import structlog
+
+from engine.core.task import Task
+from engine.factory.recovery import Recovered
+from engine.models.environment import environment_digest
+from engine.models.snapshot_store import SnapshotStore
+from engine.models.snapshots import FOLDED, snapshot
+
+log = structlog.get_logger()
+
+EVERY_RECORDS = 100_000
+EVERY_S = 60.0
+
+
+class Snapshotting:
+    """Keeps a scorer's tasks able to come back without their whole past.
+
+    A snapshot that cannot be written costs a slower return, never an answer: it is said, and the
+    next one is tried.
+
+    Parameters
+    ----------
+    store
+        None: no snapshots; a task comes back by folding its past from the start.
+    """
+
+    def __init__(self, store: SnapshotStore | None) -> None:
+        self._store = store
+        self._environment = environment_digest()
+        self._records: dict[int, int] = {}  # taken since a task's last snapshot
+        self._since: dict[int, float] = {}
+        self._kept: dict[int, int] = {}  # sequence number of a task's last snapshot
+        self.failures = 0
+
+    def recovered(self, held: Recovered) -> None:
+        """Note that a task came back, perhaps from a snapshot."""
+        partition = held.task.partition
+        self._records[partition], self._since[partition] = 0, time.monotonic()
+        self._kept[partition] = held.kept
+
+    def committed(self, held: Recovered, taken: int) -> None:
+        """Note that records of a task were committed; write a snapshot when it is time."""
+        partition = held.task.partition
+        records = self._records[partition] = self._records.get(partition, 0) + taken
+        since_s = time.monotonic() - self._since[partition]
+        if records >= EVERY_RECORDS or since_s >= EVERY_S:
+            self.write(held)
+
+    def write(self, held: Recovered) -> None:
+        """Write a snapshot of a task that stands at its committed offsets."""
+        task: Task = held.task
+        if self._store is None or held.place.sequence == 0:
+            return
+        self._records[task.partition] = 0
+        self._since[task.partition] = started = time.monotonic()
+        try:
+            self._store.write(*snapshot(task, held.place, self._environment, FOLDED))
+        except Exception as error:  # fsspec's stores have errors of their own
+            self.failures += 1
+            log.warning(
+                "LL-SNAPSHOT-UNWRITTEN: coming back will take longer",
+                line=task.spec.line.name,
+                partition=task.partition,
+                error=f"{type(error).__name__}: {error}",
+                failures=self.failures,
+            )
+            return
+        self._kept[task.partition] = held.place.sequence
+        log.info(
+            "snapshot",
+            line=task.spec.line.name,
+            partition=task.partition,
+            sequence=held.place.sequence,
+            seconds=round(time.monotonic() - started, 3),
+        )
+
+    def stop(self, tasks: list[Recovered]) -> None:
+        """Write one where a task stands, unless there is: a graceful stop is cheap to undo.
+
+        Without input since it came back, too: other versions can go on from nowhere else.
+        """
+        for held in tasks:
+            if self._kept[held.task.partition] != held.place.sequence:
+                self.write(held)

@@ -1,0 +1,246 @@
+"""Before other versions go on with a line: whether they fold its last transactions to the same.
+
+Nothing is written to Kafka. Equal: a snapshot folded here, at the journal's end, lets a scorer go
+on (it journals ``carried``). Different: the old versions go on, or the whole past is folded anew
+under these (the scorer journals ``rebuilt``).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from engine.broker.members import await_no_members
+from engine.core.journal import REBUILT, Entry
+from engine.core.refold import Resumed
+from engine.core.snapshot import Header
+from engine.core.task import Task
+from engine.errors import LablineError
+from engine.models import configuration
+from engine.models.configuration import SpecOf
+from engine.models.control import Control
+from engine.models.environment import environment_digest
+from engine.models.snapshot_store import SnapshotStore
+from engine.models.snapshots import Place, snapshot
+from lab_replay.partition_past import Beginning, Origin, PartitionPast, Snapshots
+from lab_replay.partitions import each_partition
+from lab_replay.written import Difference
+
+EQUAL, DIFFERENT, REFOLDED = "equal", "different", "rebuilt"
+COUNTS = ("records", "entries")
+
+#: A snapshot, not sealed yet.
+Unsealed = tuple[Header, bytes]
+
+
+@dataclass(frozen=True)
+class PartitionUpgrade:
+    """One partition's outcome.
+
+    Attributes
+    ----------
+    entries, records
+        Folded under the installed versions; unless rebuilding, and compared.
+    begun
+        The journal entry from which on was folded: after a snapshot, or 0: the log's start.
+    end
+        The journal's next sequence number.
+    written_by
+        The environment of the journal's last entry.
+    """
+
+    partition: int
+    entries: int
+    records: int
+    begun: int
+    end: int
+    written_by: str
+    difference: Difference | None = None
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """A line's outcome: ``equal``, ``different``, or ``rebuilt``.
+
+    Attributes
+    ----------
+    snapshots
+        How many were written: none unless executed, or where the old versions left one at the end.
+    """
+
+    line: str
+    verdict: str
+    environment: str
+    executed: bool
+    snapshots: int
+    partitions: tuple[PartitionUpgrade, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON-able data."""
+        return asdict(self)
+
+    def sentences(self) -> Iterator[str]:
+        """Yield it in words, with what can be done now.
+
+        Examples
+        --------
+        >>> found = Upgrade("l", EQUAL, "e", False, 0, (PartitionUpgrade(0, 2, 30, 7, 9, "d"),))
+        >>> print(*found.sentences(), sep=chr(10))
+        equal: 30 records of 2 journal entries in 1 partitions, folded under environment e
+        nothing was written: --execute writes the snapshots from which scorers go on
+        """
+        records, entries = (sum(getattr(p, n) for p in self.partitions) for n in COUNTS)
+        yield (
+            f"{self.verdict}: {records:,} records of {entries:,} journal entries in"
+            f" {len(self.partitions)} partitions, folded under environment {self.environment}"
+        )
+        for part in self.partitions:
+            if part.difference:
+                yield f"partition {part.partition}: {part.difference.sentence()}"
+        if self.verdict == DIFFERENT:
+            yield "choices: go on with the old versions; or fold the whole past anew under these:"
+            yield f"  labline upgrade check {self.line} --rebuild --execute"
+        elif not self.executed:
+            yield "nothing was written: --execute writes the snapshots from which scorers go on"
+        else:  # none where the old versions left one
+            yield f"{self.snapshots} snapshots written: labline factory run goes on from there"
+
+
+def upgrade(
+    bootstrap: str,
+    line: str,
+    control: Control,
+    snapshots: Snapshots,
+    *,
+    rebuild: bool = False,
+    execute: bool = False,
+    spec_of: SpecOf = configuration.spec_of,
+    progress: Callable[[], None] | None = None,
+) -> Upgrade:
+    """Fold the line's last transactions, or its whole past, under the installed versions.
+
+    Parameters
+    ----------
+    rebuild
+        Fold the whole past, and compare nothing.
+    execute
+        Write snapshots: of all partitions, or of none.
+    progress
+        Told when a partition is done.
+
+    Raises
+    ------
+    LablineError
+        ``LL-GROUP-BUSY`` while its group has members, ``LL-UPGRADE-NOTHING`` when it has no past,
+        ``LL-LOG-TRUNCATED`` when nothing leads to the journal's end.
+    """
+    revisions = {offset: r for offset, r in control.history.items() if r.line == line}
+    if not revisions:
+        raise _nothing(line, "was never promoted")
+    await_no_members(bootstrap, line)
+    origin = Origin(bootstrap, line, revisions, snapshots, spec_of)
+    found = each_partition(fold_partition, origin, rebuild, execute, progress=progress)
+    parts = tuple(part for part, _ in found if part.end)
+    if not parts:
+        raise _nothing(line, "has an empty journal")
+    verdict = REFOLDED if rebuild else EQUAL
+    written = [told for _, told in found if told is not None]
+    if any(part.difference for part in parts):
+        verdict, written = DIFFERENT, []
+    _write(snapshots, written)
+    return Upgrade(line, verdict, environment_digest(), execute, len(written), parts)
+
+
+def _write(snapshots: Snapshots, written: list[Unsealed]) -> None:
+    store = SnapshotStore(snapshots.url, snapshots.key)
+    try:
+        for told in written:
+            store.write(*told)
+    except Exception as error:  # fsspec's stores have errors of their own
+        raise LablineError(
+            "LL-SNAPSHOT-UNWRITTEN",
+            f"a snapshot cannot be written: {type(error).__name__}: {error}",
+            "make room, or look at the store, and say it again",
+        ) from error
+
+
+def _nothing(line: str, why: str) -> LablineError:
+    return LablineError(
+        "LL-UPGRADE-NOTHING", f"line {line} {why}: there is no past", "labline factory run"
+    )
+
+
+def fold_partition(
+    origin: Origin, partition: int, rebuild: bool, execute: bool
+) -> tuple[PartitionUpgrade, Unsealed | None]:
+    """Fold one partition; return what came of it, and the snapshot to write."""
+    past = PartitionPast(origin, partition)
+    last = past.told.last
+    if last is None:
+        return PartitionUpgrade(partition, 0, 0, 0, 0, ""), None
+    if rebuild and not past.reaches_back():
+        raise _truncated(past, "the log's start is gone: the whole past cannot be folded anew")
+    begun = Beginning(None, 0) if rebuild else _begin(past)
+    entries = records = 0
+    difference: Difference | None = None
+    task = begun.resumed.task if begun.resumed else None
+    for entry, run, task in past.fold(begun, past.told.end):  # noqa: B007
+        if entry.sequence < begun.comparable:
+            continue
+        entries += 1
+        records += len(run.emissions)
+        same = run.digest() == entry.digest and run.next_offsets == entry.next_offsets
+        if not same and not rebuild:
+            difference = _difference(past, entry, run.emissions)
+            break
+    told = PartitionUpgrade(
+        partition, entries, records, begun.sequence, past.told.end, last.environment, difference
+    )
+    assert task is not None
+    keep = execute and difference is None and (rebuild or not _stands(past, last))
+    return told, _snapshot(task, last, rebuild) if keep else None
+
+
+def _begin(past: PartitionPast) -> Beginning:
+    """Return where to begin: the newest state of who wrote last that has entries after it."""
+    stretch, end = past.told.stretches[-1], past.told.end
+    resumed: Resumed | None = None
+    for place in sorted({n.sequence for n in past.names if n.sequence < end}, reverse=True):
+        if (resumed := past.resumed(stretch, place)) is not None:
+            return Beginning(resumed, place)
+    if past.reaches_back():
+        rebuilt = [s.first for s in past.told.stretches if s.kind == REBUILT]
+        return Beginning(None, rebuilt[-1] if rebuilt else 0)
+    resumed = past.resumed(stretch, end)
+    if resumed is not None:  # nothing can be compared, but the state itself is there
+        return Beginning(resumed, end)
+    raise _truncated(past, "neither the log's start nor a snapshot leads to the journal's end")
+
+
+def _truncated(past: PartitionPast, why: str) -> LablineError:
+    return LablineError(
+        "LL-LOG-TRUNCATED",
+        f"{past.origin.line}[{past.partition}]: {why}",
+        "start the old versions once more and stop them with SIGTERM, which writes a snapshot at"
+        " the journal's end; or re-learn the line under a new name from what is left",
+    )
+
+
+def _difference(past: PartitionPast, entry: Entry, emissions: Any) -> Difference:
+    written = past.written(entry.sequence)
+    found = written.compare(entry, emissions) or written.journal_differs(entry)
+    return replace(found, state_before=past.state_at(_begin(past), entry.sequence))
+
+
+def _stands(past: PartitionPast, last: Entry) -> bool:
+    """Tell whether the newest snapshot is one of who wrote last, at the journal's end."""
+    newest = past.names[0] if past.names else None  # a scorer takes that one
+    return (
+        newest is not None
+        and newest.sequence == last.sequence + 1
+        and past.task(past.told.stretches[-1], newest) is not None
+    )
+
+
+def _snapshot(task: Task, last: Entry, rebuild: bool) -> Unsealed:
+    place = Place(last.sequence + 1, last.offset, last.digest)
+    return snapshot(task, place, environment_digest(), "rebuilt" if rebuild else "folded")

@@ -1,0 +1,203 @@
+"""What a partition of a line's topics holds, read alongside a re-run and compared with it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NamedTuple
+
+from engine.broker.reader import partition_offsets, read_range
+from engine.core.dead_letter import ERROR_PREFIX
+from engine.core.journal import Entry
+from engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission, Record
+from schemas.avro import Rejection
+from schemas.engine_schemas import engine_schema
+from topics.naming import line_topics
+
+KINDS = {ANSWER: "answer", SHADOW: "shadow score", DEAD_LETTER: "dead letter"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place in a partition where the past and its re-run part.
+
+    Attributes
+    ----------
+    what
+        Kind of emission, or ``journal`` when it is the record of what was taken that differs.
+    topic, partition, offset
+        Where the written record is (-1: there is none).
+    source
+        Topic, partition and offset of the event, as far as it can be told.
+    field, written, refolded
+        The first differing field and both values.
+    state_before
+        Digest of the task's state before the entry ("": not asked for).
+    """
+
+    what: str
+    topic: str
+    partition: int
+    offset: int
+    sequence: int
+    source: str
+    field: str
+    written: str
+    refolded: str
+    state_before: str = ""
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        place = f"{self.topic}[{self.partition}]" + (f"@{self.offset}" if self.offset >= 0 else "")
+        event = f", event {self.source}" if self.source else ""
+        return (
+            f"first difference in {self.what} {place}{event}, journal entry {self.sequence}:"
+            f" {self.field} was written as {self.written}, folds to {self.refolded}"
+            + (f"; the state before it is {self.state_before[:16]}" if self.state_before else "")
+        )
+
+
+class Left(NamedTuple):
+    """A record beyond the last journal entry.
+
+    Attributes
+    ----------
+    newer
+        It answers a record that was not taken yet then: a newer entry may account for it.
+    """
+
+    difference: Difference
+    newer: bool
+
+
+class Written:
+    """What a partition's output topics hold, read alongside the re-run."""
+
+    def __init__(self, bootstrap: str, line: str, partition: int) -> None:
+        topics = line_topics(line)
+        self._partition = partition
+        self._topics = {ANSWER: topics.scores, SHADOW: topics.shadow, DEAD_LETTER: topics.dlq}
+        self._journal = topics.journal
+        offsets = partition_offsets(bootstrap, list(self._topics.values()))
+        self._records: dict[str, Iterator[Record]] = {}
+        self._held: dict[str, Record] = {}
+        self._cut: set[str] = set()  # kinds whose log may begin later than the journal
+        self.deleted = 0
+        for kind, topic in self._topics.items():
+            place = offsets[topic][partition]
+            batches = read_range(bootstrap, topic, partition, place.start, place.stable)
+            self._records[kind] = chain.from_iterable(batches)
+            if place.start > 0:
+                self._cut.add(kind)
+
+    def pass_over(self, entry: Entry, inputs: Sequence[str | None]) -> None:
+        """Pass over what was written for the records that an entry took."""
+        taken = zip(entry.first_offsets, entry.next_offsets, strict=True)
+        self._pass_while(dict(zip(inputs, taken, strict=True)))
+
+    def pass_before(self, entry: Entry, inputs: Sequence[str | None]) -> None:
+        """Pass over what was written before an entry, the first that the journal still has."""
+        self._pass_while(
+            {topic: (0, first) for topic, first in zip(inputs, entry.first_offsets, strict=True)}
+        )
+
+    def _pass_while(self, taken: Mapping[str | None, tuple[int, int]]) -> None:
+        for kind in self._topics:
+            left = dict(taken)
+            while (record := self._next(kind)) is not None:
+                topic, offset = _source(kind, record)
+                first, until = left.get(topic, (0, 0))
+                if not first <= offset < until:
+                    self._held[kind] = record
+                    break
+                left[topic] = (offset + 1, until)  # once only: offsets can be moved back
+                self._cut.discard(kind)
+
+    def _next(self, kind: str) -> Record | None:
+        return self._held.pop(kind, None) or next(self._records[kind], None)
+
+    def compare(self, entry: Entry, emissions: Iterable[Emission]) -> Difference | None:
+        """Return the first emission that is not what was written.
+
+        What retention took is counted as deleted: the journal's digest alone speaks for it.
+        """
+        for emission in emissions:
+            kind, key, value, headers = emission
+            record = self._next(kind)
+            if kind in self._cut:
+                wanted = _source(kind, (-1, -1, key, value, headers))
+                if record is None or _source(kind, record) != wanted:
+                    self.deleted += 1
+                    if record is not None:
+                        self._held[kind] = record
+                    continue
+                self._cut.discard(kind)
+            if record is None or record[2] != key or record[3] != value:
+                return self._difference(entry.sequence, emission, record)
+        return None
+
+    def rest(self, last: Entry, inputs: Sequence[str | None]) -> Left | None:
+        """Return the first record that no entry up to the last one accounts for.
+
+        One that can only be an intruder comes before one that newer entries may account for.
+        """
+        ends = dict(zip(inputs, last.next_offsets, strict=True))
+        found: list[Left] = []
+        for kind in self._topics:
+            record = self._next(kind)
+            if record is not None:
+                topic, offset = _source(kind, record)
+                difference = self._difference(last.sequence + 1, (kind, None, None, None), record)
+                found.append(Left(difference, offset >= ends.get(topic, offset + 1)))
+        return min(found, key=lambda left: left.newer, default=None)
+
+    def journal_differs(self, entry: Entry) -> Difference:
+        """Return that the outputs are as written, but not what the journal vouches for."""
+        return Difference(
+            "journal", self._journal, self._partition, -1, entry.sequence, "", "digest",
+            entry.digest.hex(), "of the outputs as they are now: another",
+        )  # fmt: skip
+
+    def _difference(self, sequence: int, emission: Emission, record: Record | None) -> Difference:
+        kind, key, value, _ = emission
+        written = _fields(kind, record and record[2], record and record[3])
+        refolded = _fields(kind, key, value)
+        names = [*written, *(name for name in refolded if name not in written)]
+        field = next((n for n in names if written.get(n) != refolded.get(n)), "value")
+        known = refolded if "offset" in refolded else written
+        source = f"{known.get('topic')}[{known.get('partition')}]@{known.get('offset')}"
+        return Difference(
+            KINDS[kind],
+            self._topics[kind],
+            self._partition,
+            -1 if record is None else record[0],
+            sequence,
+            f"{source} id {known['id']}" if "id" in known else "",
+            field,
+            repr(written.get(field)),
+            repr(refolded.get(field)),
+        )
+
+
+def _source(kind: str, record: Record) -> tuple[str, int]:
+    """Return from which input topic and offset a written record comes."""
+    if kind == DEAD_LETTER:
+        told = dict(record[4] or ())
+        topic, offset = told.get(ERROR_PREFIX + "topic"), told.get(ERROR_PREFIX + "offset")
+        return (topic or b"").decode(), int(offset or b"-1")
+    found = _fields(kind, record[2], record[3])
+    return str(found.get("topic")), int(found.get("offset", -1))
+
+
+def _fields(kind: str, key: bytes | None, value: bytes | None) -> Mapping[str, Any]:
+    """Return a record as named values: decoded where it is a score, raw where it is not."""
+    if key is None and value is None:
+        return {}
+    if kind == DEAD_LETTER:
+        return {"key": key, "value": value}
+    name = "labline.Score" if kind == ANSWER else "labline.Shadow"
+    found = engine_schema(name).decode(value)
+    if isinstance(found, Rejection):
+        return {"key": key, "value": value}
+    scores = found.pop("scores", [])
+    slots = {f"{s['slot']} {s['model']} probability": s["probability"] for s in scores}
+    return {**found, **slots, "key": key}
