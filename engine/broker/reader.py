@@ -21,6 +21,7 @@ from engine.errors import LablineError
 
 BATCH_RECORDS = 5_000
 TIMEOUT_S = 30.0
+RETRY_S = 0.1
 #: What a broker that has just come back says; the client asks again by itself.
 PASSING = frozenset(
     {
@@ -61,12 +62,21 @@ def partition_offsets(bootstrap: str, topics: list[str]) -> dict[str, dict[int, 
             )
     places = [TopicPartition(t, p) for t in topics for p in sorted(known[t].partitions)]
 
+    deadline_s = time.monotonic() + TIMEOUT_S
+
     def ask(spec: OffsetSpec, level: IsolationLevel) -> dict[tuple[str, int], int]:
-        asked = admin.list_offsets(
-            dict.fromkeys(places, spec), isolation_level=level, request_timeout=TIMEOUT_S
-        )
-        found: dict[TopicPartition, Any] = {tp: future.result() for tp, future in asked.items()}
-        return {(tp.topic, tp.partition): info.offset for tp, info in found.items()}
+        while True:
+            asked = admin.list_offsets(
+                dict.fromkeys(places, spec), isolation_level=level, request_timeout=TIMEOUT_S
+            )
+            try:
+                found: dict[TopicPartition, Any] = {tp: f.result() for tp, f in asked.items()}
+            except KafkaException as error:
+                if error.args[0].code() not in PASSING or time.monotonic() > deadline_s:
+                    raise
+                time.sleep(RETRY_S)
+            else:
+                return {(tp.topic, tp.partition): info.offset for tp, info in found.items()}
 
     start = ask(OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
     stable = ask(OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
