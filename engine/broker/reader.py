@@ -72,7 +72,8 @@ def partition_offsets(bootstrap: str, topics: list[str]) -> dict[str, dict[int, 
             try:
                 found: dict[TopicPartition, Any] = {tp: f.result() for tp, f in asked.items()}
             except KafkaException as error:
-                if error.args[0].code() not in PASSING or time.monotonic() > deadline_s:
+                cause: Any = error.args[0]  # a KafkaError
+                if cause.code() not in PASSING or time.monotonic() > deadline_s:
                     raise
                 time.sleep(RETRY_S)
             else:
