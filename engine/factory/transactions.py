@@ -18,13 +18,13 @@ from schemas.engine_schemas import engine_schema
 from topics.naming import LineTopics
 from topics.plan import DLQ_MESSAGE_MAX_BYTES
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 10.0  # longer is a broker that went away: begin anew when it is back
 OFFSETS_S = 10.0  # for what takes a millisecond; no time limit of the client's own holds there
 MARGIN_S = 1.0
 TRANSACTION_TIMEOUT_MS = 60_000
 # A commit that took this long may have been retried below us, and its late twin could end a
 # later transaction (KAFKA-17754; librdkafka speaks the older protocol): use a new producer.
-SLOW_COMMIT_S = 10.0
+SLOW_COMMIT_S = 3.0
 
 
 class Work(NamedTuple):

@@ -26,6 +26,7 @@ END = (True, True, True)
 
 def check(world: World) -> None:
     """Assert all of it."""
+    assert not world.broker.torn, "a part of a transaction was committed"
     for partition in range(world.partitions):
         past = Past(world, partition)
         past.is_gapless()

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ SNAPSHOT_RECORDS = 25
 def installed(world: clients.World, clock: Clock) -> Iterator[None]:
     """Put a world in place."""
     stands: dict[str, Any] = {stand.__name__: partial(stand, world) for stand in STAND_INS}
-    stands |= {"time": clock, "admin_client": _nobody}
+    stands |= {"time": clock, "admin_client": _nobody, "Patience": Patience}
     before = structlog.get_config()
     with pytest.MonkeyPatch.context() as patch:
         for module in [m for name, m in sys.modules.items() if name.startswith(PACKAGES)]:
@@ -43,6 +43,18 @@ def installed(world: clients.World, clock: Clock) -> Iterator[None]:
             yield
         finally:
             structlog.configure(**before)
+
+
+class Patience:
+    """Makes calls at once and in this thread: whether they come back is the schedule's to say."""
+
+    def call(self, what: Callable[[], object], seconds: float) -> None:
+        """Make a call."""
+        del seconds
+        what()
+
+    def close(self) -> None:
+        """Have nothing to end."""
 
 
 class GarbageCollector:

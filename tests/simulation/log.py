@@ -72,7 +72,13 @@ def failure(code: int, *, fatal: bool = False) -> KafkaException:
 
 
 class Broker:
-    """Logs, transactions and committed offsets of one group."""
+    """Logs, transactions and committed offsets of one group.
+
+    Attributes
+    ----------
+    torn
+        Scorers' transactions that were committed without the offsets of what they answer.
+    """
 
     def __init__(self, random: Random, clock: Clock) -> None:
         self._random, self._clock = random, clock
@@ -80,6 +86,7 @@ class Broker:
         self.committed: dict[Place, int] = {}
         self._owners: dict[str, Owner] = {}
         self._open: dict[Place, list[Transaction]] = {}
+        self.torn: list[str] = []
         self._late: list[tuple[str, int]] = []  # commits that are still on their way
 
     def log(self, place: Place) -> list[Item]:
@@ -135,6 +142,8 @@ class Broker:
         owner = self._checked(name, epoch)
         if owner.transaction is None or owner.transaction.outcome:
             return
+        if outcome == COMMITTED and name.startswith("labline.") and not owner.transaction.offsets:
+            self.torn.append(name)
         self._end(owner, outcome)
         if self._random.random() < 0.6:
             self._settle(owner)

@@ -5,6 +5,7 @@ A failing seed says how it is run again.
 
 import multiprocessing
 import os
+import threading
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
@@ -25,9 +26,11 @@ def test_seeds() -> None:
         world = run(int(os.environ[SEED]))
         log.info("what happened", trace=world.trace)
         return
+    threads = threading.active_count()
     happened = run_all(range(SEEDS))
     log.info("simulated", **happened)
     assert happened["seeds"] == SEEDS
+    assert threading.active_count() == threads, "somebody else's luck came in"
     assert happened["crash"] > SEEDS / 2, "a simulation in which nothing goes wrong shows nothing"
 
 
