@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-TIMEOUT_S = 120.0  # of anything here; a noisy machine needs far less
+TIMEOUT_S = 240.0  # of anything here; a noisy machine needs far less
 POLL_S = 0.02
 
 
