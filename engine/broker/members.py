@@ -7,6 +7,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from engine.broker.clients import admin_client
+from engine.broker.commits import when_loaded
 from engine.errors import LablineError
 
 GONE_S = 15.0  # a scorer that was stopped or killed stays a member until its session ends
@@ -37,7 +38,9 @@ def await_no_members(bootstrap: str, line: str, deadline_s: float = GONE_S) -> N
 
 def _members(admin: AdminClient, group: str) -> int:
     try:
-        told: Any = admin.describe_consumer_groups([group])[group].result(TIMEOUT_S)
+        told: Any = when_loaded(
+            lambda: admin.describe_consumer_groups([group])[group].result(TIMEOUT_S)
+        )
     except KafkaException as error:
         cause: Any = error.args[0]  # a KafkaError
         if cause.code() == KafkaError.GROUP_ID_NOT_FOUND:

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from schemas.avro import SINGLE_OBJECT_MARKER
 from schemas.engine_schemas import engine_schema
+from schemas.varint import varint
 
 #: subject, offset, probability, decision -> bytes
 EncodeAnswer: TypeAlias = Callable[[bytes, bytes, float, bool], bytes]
@@ -15,25 +16,6 @@ EncodeShadow: TypeAlias = Callable[[bytes, bytes, Sequence[float | None]], bytes
 _DOUBLE = struct.Struct("<d").pack
 _NULL = b"\x00"
 _SOME = b"\x02"  # the second branch of ["null", "double"]
-
-
-def varint(number: int) -> bytes:
-    r"""Return Avro's zigzag variable-length form of a long.
-
-    Examples
-    --------
-    >>> varint(0), varint(-1), varint(64)
-    (b'\x00', b'\x01', b'\x80\x01')
-    """
-    rest = (number << 1) ^ (number >> 63)
-    if rest < 0x80:
-        return bytes((rest,))
-    out = bytearray()
-    while rest > 0x7F:
-        out.append((rest & 0x7F) | 0x80)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
 
 
 def text(value: str) -> bytes:

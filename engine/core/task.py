@@ -39,11 +39,11 @@ from engine.core.score import (
     answer_encoder,
     shadow_encoder,
     subject,
-    varint,
 )
 from engine.core.spec import Learner, LearnFailed, Slot, Spec
 from schemas.avro import Rejection
 from schemas.framing import Codec
+from schemas.varint import varint
 
 LEARN_FAILED = "learn-failed"  # by a slot, restored to what it was
 FORGOTTEN = "forgotten"  # keys whose past was dropped, for others

@@ -5,9 +5,8 @@ them twice. Which of both a person wants is theirs to say, and an acceptance is 
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from typing import Any, NamedTuple
+from contextlib import closing
+from typing import NamedTuple
 
 from confluent_kafka import (
     Consumer,
@@ -20,6 +19,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from engine.broker.clients import admin_client, consumer_config, producer_config
+from engine.broker.members import await_no_members
 from engine.broker.positions import start_offsets
 from engine.broker.reader import partition_offsets
 from engine.core.journal import MOVED, Entry, digest, encode_entry
@@ -30,15 +30,8 @@ from engine.factory.recovery import TIMEOUT_S, committed_offsets
 from engine.models.environment import environment_digest
 from topics.naming import line_topics
 
-EMPTY_DEADLINE_S = 15.0  # a static member that was stopped stays until its session ends
 MARKER_DEADLINE_S = 10.0  # commit markers are per partition: the journal's may come a moment later
 WAIT_S = 0.2
-#: answers of a cluster that has just started, or whose coordinator has just moved
-NOT_YET = (
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-)
 
 
 class Standing(NamedTuple):
@@ -90,16 +83,17 @@ def restore(bootstrap: str, line: Line) -> list[Standing]:
     LablineError
         ``LL-GROUP-BUSY`` while the group has members.
     """
-    with _alone(bootstrap, line) as admin:
-        moved = [standing for standing in standings(bootstrap, line) if standing.moved]
-        if any(standing.last is None for standing in moved):
-            # a task that has taken nothing has no offsets; single ones cannot be removed. Killed
-            # here, the line takes them from its journals, as if they had expired.
-            admin.delete_consumer_groups([_group(line)])[_group(line)].result(TIMEOUT_S)
-            kept = [standing for standing in standings(bootstrap, line) if standing.last]
-        else:
-            kept = moved
-        _commit(admin, line, {standing.partition: standing.journal for standing in kept})
+    await_no_members(bootstrap, line.name)
+    admin = admin_client(bootstrap)  # held: its answers go with it
+    moved = [standing for standing in standings(bootstrap, line) if standing.moved]
+    if any(standing.last is None for standing in moved):
+        # a task that has taken nothing has no offsets; single ones cannot be removed. Killed
+        # here, the line takes them from its journals, as if they had expired.
+        admin.delete_consumer_groups([_group(line)])[_group(line)].result(TIMEOUT_S)
+        kept = [standing for standing in standings(bootstrap, line) if standing.last]
+    else:
+        kept = moved
+    _commit(admin, line, {standing.partition: standing.journal for standing in kept})
     return moved
 
 
@@ -119,13 +113,13 @@ def accept(bootstrap: str, line: Line, revision: int) -> list[Standing]:
         ``LL-GROUP-BUSY`` while the group has members, ``LL-JOURNAL-WRITE`` when an entry was
         not acknowledged.
     """
-    with _alone(bootstrap, line) as admin:
-        moved = [standing for standing in standings(bootstrap, line) if standing.moved]
-        targets = {at.partition: _target(bootstrap, line, at) for at in moved}
-        _commit(admin, line, targets)  # of an input without a commit, too
-        for standing in moved:
-            entry = _entry(standing, targets[standing.partition], revision)
-            _append(bootstrap, line, standing.partition, entry)
+    await_no_members(bootstrap, line.name)
+    moved = [standing for standing in standings(bootstrap, line) if standing.moved]
+    targets = {at.partition: _target(bootstrap, line, at) for at in moved}
+    _commit(admin_client(bootstrap), line, targets)  # of an input without a commit, too
+    for standing in moved:
+        entry = _entry(standing, targets[standing.partition], revision)
+        _append(bootstrap, line, standing.partition, entry)
     return moved
 
 
@@ -184,40 +178,6 @@ def _commit(admin: AdminClient, line: Line, offsets: dict[int, InputOffsets]) ->
     for place in asked[group].result(TIMEOUT_S).topic_partitions:
         if place.error is not None:
             raise KafkaException(place.error)
-
-
-@contextmanager
-def _alone(bootstrap: str, line: Line) -> Iterator[AdminClient]:
-    """Give an administration client once the group has no members."""
-    admin = admin_client(bootstrap)  # held: its answers go with it
-    deadline = time.monotonic() + EMPTY_DEADLINE_S
-    while members := _members(admin, _group(line)):
-        if time.monotonic() > deadline:
-            raise LablineError(
-                "LL-GROUP-BUSY",
-                f"line {line.name} runs: its group has {len(members)} members",
-                "stop every worker of the line first; the last one's session ends some seconds"
-                " later",
-            )
-        time.sleep(WAIT_S)
-    yield admin
-
-
-def _members(admin: AdminClient, group: str) -> Sequence[Any]:
-    deadline = time.monotonic() + TIMEOUT_S
-    while True:
-        try:
-            told: Any = admin.describe_consumer_groups([group])[group].result(TIMEOUT_S)
-        except KafkaException as error:
-            cause: Any = error.args[0]  # a KafkaError
-            if cause.code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return ()
-            if cause.code() not in NOT_YET or time.monotonic() > deadline:
-                raise
-        else:
-            found: Sequence[Any] = told.members
-            return found
-        time.sleep(WAIT_S)
 
 
 def _group(line: Line) -> str:

@@ -1,7 +1,7 @@
 """One Kafka transaction per micro-batch: scores, dead letters, journal, vitals, offsets."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -151,25 +151,25 @@ class Transactions:
             if error is None and offset is not None:
                 self._last_offsets[partition] = offset
 
-        while True:
-            try:
-                self._producer.produce(self._topics.journal, value, None, partition, written)
-            except BufferError:
-                self._producer.poll(0.1)
-            else:
-                return
+        self._produce(self._topics.journal, value, None, partition, None, written)
 
     def last_entry(self, partition: int) -> Entry:
         """Return the last entry that was written for a task, with its offset (-1: not told)."""
         return self._last_entries[partition]._replace(offset=self._last_offsets.get(partition, -1))
 
     def _produce(
-        self, topic: str, value: bytes | None, key: bytes | None, partition: int, headers: Any
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int,
+        headers: Any,
+        report: Callable[[KafkaError | None, Message], None] | None = None,
     ) -> None:
         while True:
             try:
                 if headers is None:
-                    self._producer.produce(topic, value, key, partition)
+                    self._producer.produce(topic, value, key, partition, report)
                 else:
                     self._producer.produce(topic, value, key, partition, headers=headers)
             except BufferError:  # its queue is full: let it send

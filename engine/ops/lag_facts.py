@@ -12,9 +12,9 @@ from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPar
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from engine.broker.clients import admin_client
+from engine.broker.commits import TIMEOUT_S, committed, when_loaded
 from engine.broker.reader import read_range
 from engine.errors import LablineError
-from engine.ops.commits import TIMEOUT_S, committed, when_loaded
 from engine.ops.lag import (
     LOOK_MAX_RECORDS,
     GroupLag,

@@ -17,10 +17,11 @@ from engine.broker.clients import admin_client, producer_config
 from engine.broker.jars import KAFKA_VERSION
 from engine.broker.schema_registry import SchemaRegistry, Writers
 from engine.core.record import Record
-from engine.core.score import Place, answer_encoder, subject, varint
+from engine.core.score import Place, answer_encoder, subject
 from engine.publish.publisher import Publisher
 from schemas.avro import Schema
 from schemas.framing import Codec, confluent_head
+from schemas.varint import varint
 from tests.broker.factory import Factory
 from tests.broker.history import EVENT, history, schemas
 from tests.broker.java import EXAMPLES, Done, Programs, compiled, dependencies

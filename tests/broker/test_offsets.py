@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.broker.members import await_no_members
 from engine.core.journal import MOVED
 from engine.errors import LablineError
 from engine.factory import offsets
@@ -88,7 +90,7 @@ def test_moved_offsets_stop_the_line_until_they_are_restored(
         assert factory.committed(pair.line)[factory.events, 1] == before
         scorer = pair.start()
         until("it is there", lambda: '"assigned"' in scorer.said())
-        monkeypatch.setattr(offsets, "EMPTY_DEADLINE_S", 0.0)
+        monkeypatch.setattr(offsets, "await_no_members", partial(await_no_members, deadline_s=0.0))
         with pytest.raises(LablineError, match="LL-GROUP-BUSY"):
             offsets.restore(broker, factory.workspace.line(pair.line))
         factory.finish(scorer, lines=[pair.line])

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from engine.core.dead_letter import Origin, dead_letter
 from engine.core.journal import CARRIED, MOVED, REBUILT, Entry, digest, encode_entry
 from engine.core.record import Headers, Record
-from engine.core.score import Place, answer_encoder, shadow_encoder, subject, varint
+from engine.core.score import Place, answer_encoder, shadow_encoder, subject
 from engine.core.snapshot import Header, seal
 from engine.core.state_digest import state_digest
 from engine.models.control import ModelRef, promotion
@@ -27,6 +27,7 @@ from engine.models.state import dump
 from lab_replay.recording_format import Manifest, partition_path, write_manifest, write_partition
 from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
+from schemas.varint import varint
 
 VERSION = 1
 FOLDER = Path(__file__).parent / f"v{VERSION}"
