@@ -235,7 +235,9 @@ def test_a_long_night(
         for slot, process in slots.items():
             if not process.is_running():
                 slots[slot] = pair.start(slot)
-        factory.finish(*slots.values(), lines=[pair.line])
+        factory.catch_up(*slots.values(), lines=[pair.line])
+        for process in slots.values():
+            assert process.stop() in (0, -signal.SIGTERM)
         logs += [process.said() for process in slots.values()]
         assert not [log for log in logs if "Traceback" in log]
         pair.check()
