@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from engine.factory.exits import EXIT_CUT
 from engine.factory.worker import free_port
 from tests.broker.factory import Factory
 from tests.broker.process import Process, until
@@ -23,6 +24,8 @@ from tests.crash.dying import POINTS, STOPPING
 from tests.crash.pair import BATCH, Pair
 
 GONE_S = 10.0  # in which an orphaned scorer ends
+#: How one may end that is told to stop while all about it die: done, cut short, or not yet begun.
+STOPPED = (0, EXIT_CUT, -signal.SIGTERM)
 
 
 #: How often each point is reached before the process dies there: early enough for all of them.
@@ -237,7 +240,7 @@ def test_a_long_night(
                 slots[slot] = pair.start(slot)
         factory.catch_up(*slots.values(), lines=[pair.line])
         for process in slots.values():
-            assert process.stop() in (0, -signal.SIGTERM)
+            assert process.stop() in STOPPED
         logs += [process.said() for process in slots.values()]
         assert not [log for log in logs if "Traceback" in log]
         pair.check()
