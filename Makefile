@@ -56,6 +56,7 @@ layers: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/scorer.py
 	$(BIN)/python benchmarks/publish.py
+	PYTHONPATH=. $(BIN)/python benchmarks/lab.py
 
 faults: $(READY)
 	$(BIN)/python -m tests.faults

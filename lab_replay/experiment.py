@@ -1,13 +1,13 @@
 """Experiments as files: ``experiments/*.yaml``, which recipes to compare on which line."""
 
-import difflib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -15,66 +15,133 @@ from pydantic import (
     model_validator,
 )
 
+from engine.core.duration import Duration, parse_duration_ms
 from engine.errors import LablineError
-from engine.models.recipes import parse
-from lab_replay.result import MEASURES
+from lab_replay.result import MEASURES, nearest
 from schemas.declarations import checked
 
 WINDOWS_MAX = 1_000
+CANDIDATES_MAX = 500
 
 #: What people may call an experiment or a recipe: it is shown, and names files and columns.
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=-]{0,99}$")]
 Recipe = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Value = str | int | float | bool | None
 
 
-class Experiment(BaseModel):
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Wanted(_Declared):
+    """A recipe; with places in braces and what to put there, every combination is a candidate."""
+
+    recipe: Recipe
+    grid: dict[str, Annotated[list[Value], Field(min_length=1)]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, told: object) -> object:
+        if isinstance(told, str):
+            return {"recipe": told}
+        if not isinstance(told, dict):
+            raise ValueError("write a recipe, or recipe: and grid:")  # noqa: TRY004  # pydantic's
+        return told
+
+
+class Range(_Declared):
+    """Which stretch of the line's topics to record first; a time, or none: as far as there is."""
+
+    since: Annotated[str | None, Field(alias="from")] = None
+    until: Annotated[str | None, Field(alias="to")] = None
+
+
+def _as_text(value: object) -> object:
+    """Take YAML's own dates as text."""
+    isoformat = getattr(value, "isoformat", None)
+    return isoformat() if isoformat is not None else value
+
+
+class Experiment(_Declared):
     """An experiment as declared.
 
     Parameters
     ----------
     name
         The file's stem when it is not given.
+    recording
+        Folder or URL of a recording; ``--recording`` comes before it.
+    history
+        Instead of a recording, a stretch of the line's topics: recorded when it is first wanted.
     recipes
-        Name -> recipe, in the order in which they are shown.
+        Name -> recipe or recipe and grid, in the order in which they are shown.
     baselines
         Name -> recipe instead of the line's own; None leaves those.
     metrics
-        The first decides which candidate is best.
+        The first decides which candidate is best. None: the usual ones of the line's kind.
+    slices
+        Features by whose values figures are told apart.
     windows
         About how many points a curve over event time has.
+    delay
+        When labels come: ``recorded``: when they came; ``none``: at once; or a duration.
+    learner
+        Whether partitions learn apart or together; None: as the line says.
+    otherwise
+        Whether the other way is replayed, too: the price of partitioning.
+    label_horizon
+        Instead of the line's: how long an event waits for its label.
+    warm_up
+        How many events at the start are learned but not counted.
+    early_stop
+        Whether a candidate that is certainly worse than a baseline is given up.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: Name
     line: Name
-    recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
+    recording: Annotated[str | None, Field(min_length=1)] = None
+    history: Range | None = None
+    recipes: Annotated[dict[Name, Wanted], Field(min_length=1)]
     baselines: dict[Name, Recipe] | None = None
-    metrics: Annotated[list[str], Field(min_length=1)] = list(MEASURES)
+    metrics: Annotated[list[str], Field(min_length=1)] | None = None
+    slices: list[str] = []
     windows: Annotated[int, Field(ge=1, le=WINDOWS_MAX)] = 60
+    delay: Annotated[str, BeforeValidator(lambda value: _delay(value))] = "recorded"
+    learner: Literal["per_partition", "single"] | None = None
+    otherwise: bool = True
+    label_horizon: Duration | None = None
+    warm_up: Annotated[int, Field(ge=0)] = 0
+    early_stop: bool = False
 
     @field_validator("metrics")
     @classmethod
-    def _known(cls, metrics: list[str]) -> list[str]:
-        for metric in metrics:
+    def _known(cls, metrics: list[str] | None) -> list[str] | None:
+        for metric in metrics or ():
             if metric not in MEASURES:
-                near = difflib.get_close_matches(metric, MEASURES, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(MEASURES)}"
-                raise ValueError(f"unknown metric, {hint}")
-        if len(set(metrics)) < len(metrics):
+                raise ValueError(f"unknown metric {metric}, {nearest(metric, MEASURES)}")
+        if len(set(metrics or ())) < len(metrics or ()):
             raise ValueError("a metric is named twice")
         return metrics
 
     @model_validator(mode="after")
-    def _distinct(self) -> "Experiment":
+    def _fits_together(self) -> "Experiment":
         both = sorted(self.recipes.keys() & (self.baselines or {}).keys())
         if both:
             raise ValueError(f"{both[0]} is a recipe and a baseline: name them differently")
+        if self.recording is not None and self.history is not None:
+            raise ValueError("recording and history: give one of them")
         return self
+
+    @property
+    def delay_ms(self) -> int | None:
+        """Return `delay` in milliseconds; None: as recorded."""
+        if self.delay == "recorded":
+            return None
+        return 0 if self.delay == "none" else parse_duration_ms(self.delay)
 
     @classmethod
     def load(cls, path: Path) -> "Experiment":
-        """Return the experiment in a file, every recipe understood.
+        """Return the experiment in a file; whether it fits its line is seen by `models_of`.
 
         Raises
         ------
@@ -84,35 +151,32 @@ class Experiment(BaseModel):
         document = _document(path)
         if isinstance(document, dict):
             document = {"name": path.stem, **document}
-        experiment = checked(cls, document, str(path))
-        for field in ("recipes", "baselines"):
-            for name, recipe in (getattr(experiment, field) or {}).items():
-                try:
-                    parse(recipe)
-                except LablineError as error:
-                    message = f"{path}: {field}.{name}: {error.message}"
-                    raise LablineError("LL-FILE-INVALID", message, error.remedy) from error
-        return experiment
+            if isinstance(document.get("history"), dict):
+                document["history"] = {k: _as_text(v) for k, v in document["history"].items()}
+        return checked(cls, document, str(path))
+
+    @classmethod
+    def of(cls, line: str, recipes: Mapping[str, str], **settings: Any) -> "Experiment":
+        """Return the experiment that compares these recipes.
+
+        Examples
+        --------
+        >>> Experiment.of("delays", {"rate": "BaseRate()"}, delay="6h").delay_ms
+        21600000
+        """
+        document = {"name": "replay", "line": line, "recipes": dict(recipes), **settings}
+        return checked(cls, document, "the experiment")
 
 
-def of_recipes(line: str, recipes: Sequence[str]) -> Experiment:
-    """Return the experiment that compares these recipes.
-
-    Raises
-    ------
-    LablineError
-        ``LL-RECIPE`` naming what is not understood.
-
-    Examples
-    --------
-    >>> list(of_recipes("delays", ["BaseRate()", "NoChange(0.6)", "NoChange(0.9)"]).recipes)
-    ['BaseRate-1', 'NoChange-2', 'NoChange-3']
-    """
-    named = {}
-    for number, recipe in enumerate(recipes, 1):
-        last = list(parse(recipe).steps.values())[-1] if "|" in recipe else parse(recipe)
-        named[f"{type(last).__name__}-{number}"] = recipe
-    return checked(Experiment, {"name": "replay", "line": line, "recipes": named}, "--recipe")
+def _delay(value: object) -> object:
+    if value is None:  # YAML's own none
+        return "none"
+    if isinstance(value, str) and value not in ("recorded", "none"):
+        try:
+            parse_duration_ms(value)
+        except (LablineError, ValueError) as error:
+            raise ValueError("write recorded, none, or a duration such as 6h") from error
+    return value
 
 
 class _Loader(yaml.SafeLoader):

@@ -3,77 +3,58 @@
 Not only digests are compared: every answer, shadow score and dead letter that a
 ``read_committed`` reader sees must be the one that folding gives, byte for byte. What another
 environment wrote can only be compared in that environment; it is told apart.
+
+One difference is seldom alone: after the first of a partition, what follows is paired by source
+and counted, per field and hour (`lab_replay.consistency`).
 """
 
-import time
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from engine.core.journal import REBUILT
 from engine.errors import LablineError
 from engine.models import configuration
 from engine.models.configuration import CHAMPION, SpecOf
 from engine.models.control import Control, Revision
 from engine.models.environment import environment_digest
-from lab_replay.partition_past import Beginning, Origin, PartitionPast
+from lab_replay.consistency import Consistency, Row
+from lab_replay.parity_partition import PartitionParity, check_partition
+from lab_replay.partition_past import Origin
 from lab_replay.partition_past import Snapshots as Snapshots
 from lab_replay.partitions import each_partition
-from lab_replay.stretches import Stretch
-from lab_replay.written import Difference, Written
+from lab_replay.written import Difference
 
 EQUAL, DIFFERENT, ELSEWHERE = "equal", "different", "elsewhere"
 NOT_COMPARED = {
     "elsewhere": "journal entries of other environments; run this command there",
     "unreached": "journal entries: neither the log's start nor a snapshot leads to them any more",
-    "after": "journal entries after the first difference of their partition",
     "deleted": "records that retention took; the journal's digest speaks for them",
 }
-MARKER_DEADLINE_S = 10.0  # commit markers are per partition: the journal's may come a moment later
-MARKER_POLL_S = 0.1
-
-
-@dataclass(frozen=True)
-class PartitionParity:
-    """One partition's outcome: of the entries asked for, what became of each.
-
-    Attributes
-    ----------
-    entries, records
-        Compared: journal entries, and records that they account for.
-    elsewhere
-        Entries that other environments wrote: to be compared there.
-    unreached
-        Own entries to which neither the log's start nor a snapshot leads any more.
-    after
-        Own entries after the first difference.
-    deleted
-        Records that retention took: only the journal's digest speaks for them.
-    """
-
-    partition: int
-    entries: int
-    records: int
-    elsewhere: int
-    unreached: int
-    after: int
-    deleted: int
-    environments: tuple[str, ...]
-    difference: Difference | None
 
 
 @dataclass(frozen=True)
 class Parity:
-    """A line's outcome: ``equal``, ``different``, or ``elsewhere``: nothing to compare here."""
+    """A line's outcome: ``equal``, ``different``, or ``elsewhere``: nothing to compare here.
+
+    Attributes
+    ----------
+    totals, hours
+        Of what follows the first difference of each partition: a row per field, and a row per
+        field and hour. Empty when equal.
+    """
 
     line: str
     verdict: str
     environment: str
     partitions: tuple[PartitionParity, ...]
+    totals: tuple[Row, ...] = ()
+    hours: tuple[Row, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON-able data."""
-        return asdict(self)
+        rows = {name: [_plain(row) for row in getattr(self, name)] for name in ("totals", "hours")}
+        return {**asdict(replace(self, totals=(), hours=())), **rows}
 
     @property
     def first(self) -> Difference | None:
@@ -94,6 +75,11 @@ class Parity:
         for name, why in NOT_COMPARED.items():
             if count := self.total(name):
                 yield f"not compared: {count:,} {why}"
+        if after := self.total("after"):
+            yield (
+                f"after the first differences: {after:,} journal entries, compared record by record"
+                " in the table of fields and hours"
+            )
         for part in self.partitions:
             if part.difference:
                 yield f"partition {part.partition}: {part.difference.sentence()}"
@@ -140,7 +126,10 @@ def parity(
         revisions = {offset: _with_recipe(r, recipe) for offset, r in revisions.items()}
         snapshots = None  # they hold what the line's own recipe has learned
     origin = Origin(bootstrap, line, revisions, snapshots, spec_of)
-    results = each_partition(check_partition, origin, (first, until), progress=progress)
+    told = each_partition(check_partition, origin, (first, until), progress=progress)
+    results, table = [part for part, _ in told], Consistency()
+    for _, theirs in told:
+        table.merge(theirs)
     compared = any(result.entries for result in results)
     if not compared and not any(r.elsewhere + r.unreached for r in results):
         raise LablineError(
@@ -151,107 +140,16 @@ def parity(
     verdict = EQUAL if compared else ELSEWHERE
     if any(result.difference for result in results):
         verdict = DIFFERENT
-    return Parity(line, verdict, environment_digest(), tuple(results))
+    rows = tuple(table.totals()), tuple(table.rows())
+    return Parity(line, verdict, environment_digest(), tuple(results), *rows)
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """Return a row as JSON has it: it knows no infinity."""
+    endless = {name: None for name, value in row._asdict().items() if value == math.inf}
+    return {**row._asdict(), **endless}
 
 
 def _with_recipe(revision: Revision, recipe: str) -> Revision:
     champion = revision.slots[CHAMPION]._replace(recipe=recipe)
     return replace(revision, slots={**revision.slots, CHAMPION: champion})
-
-
-def check_partition(
-    origin: Origin, partition: int, asked: tuple[int, int | None] = (0, None)
-) -> PartitionParity:
-    """Compare one partition, up to its first difference."""
-    past = PartitionPast(origin, partition)
-    check = _Check(past)
-    elsewhere = own = 0
-    for stretch in past.told.stretches:
-        first = max(stretch.first, asked[0])
-        until = stretch.until if asked[1] is None else min(stretch.until, asked[1])
-        if first >= until:
-            continue
-        if stretch.environment != environment_digest():
-            elsewhere += until - first
-            continue
-        own += until - first
-        if check.difference is None:
-            check.run(stretch, first, until)
-    unread = own - check.entries - check.unreached
-    return PartitionParity(
-        partition, check.entries, check.records, elsewhere, check.unreached, unread,
-        check.deleted, past.told.environments, check.difference,
-    )  # fmt: skip
-
-
-class _Check:
-    """One partition's comparison."""
-
-    def __init__(self, past: PartitionPast) -> None:
-        self._past = past
-        self.entries = self.records = self.unreached = self.deleted = 0
-        self.difference: Difference | None = None
-
-    def run(self, stretch: Stretch, first: int, until: int) -> None:
-        """Fold and compare entries of a stretch that this environment wrote."""
-        begun = self._begin(stretch, first, until)
-        self.unreached += (until if begun is None else begun.comparable) - first
-        if begun is None:
-            return
-        written = self._past.written(begun.sequence)
-        for entry, run, _ in self._past.fold(begun, until):
-            if entry.sequence < begun.comparable:
-                written.pass_over(entry, self._past.inputs)
-                continue
-            self.entries += 1
-            self.records += len(run.emissions)
-            found = written.compare(entry, run.emissions)
-            if found is None and (run.digest(), run.next_offsets) != (
-                entry.digest,
-                entry.next_offsets,
-            ):
-                found = written.journal_differs(entry)
-            if found is not None:
-                self._found(found, stretch, begun)
-                break
-        else:
-            if until == self._past.told.end:
-                self.difference = self._rest(written)
-        self.deleted += written.deleted
-
-    def _found(self, difference: Difference, stretch: Stretch, begun: Beginning) -> None:
-        again = begun  # its task has gone on: take the snapshot's once more
-        if begun.resumed is not None:
-            again = begun._replace(resumed=self._past.resumed(stretch, begun.sequence))
-        state = self._past.state_at(again, difference.sequence)
-        self.difference = replace(difference, state_before=state)
-
-    def _begin(self, stretch: Stretch, first: int, until: int) -> Beginning | None:
-        """Return where to begin: as early as can be, but not earlier than is asked for."""
-        # a stretch that says nothing began from nothing, or who knows
-        foldable = stretch.first == 0 or stretch.kind == REBUILT
-        from_start = foldable and self._past.reaches_back()
-        places = sorted({named.sequence for named in self._past.names}, reverse=True)
-        if not from_start or first > stretch.first:
-            for place in (place for place in places if stretch.first <= place <= first):
-                if (resumed := self._past.resumed(stretch, place)) is not None:
-                    return Beginning(resumed, first)
-        if from_start:
-            return Beginning(None, first)
-        for place in reversed([place for place in places if first < place < until]):
-            if (resumed := self._past.resumed(stretch, place)) is not None:
-                return Beginning(resumed, place)
-        return None
-
-    def _rest(self, written: Written) -> Difference | None:
-        """Return the first record that no journal entry accounts for."""
-        last, deadline = self._past.told.last, time.monotonic() + MARKER_DEADLINE_S
-        assert last is not None
-        found = written.rest(last, self._past.inputs)
-        while found is not None and found.newer:
-            if next(self._past.entries(last.offset + 1), None) is not None:
-                return None  # the line is running: what is left belongs to newer entries
-            if time.monotonic() > deadline:
-                break
-            time.sleep(MARKER_POLL_S)
-        return found and found.difference

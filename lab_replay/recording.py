@@ -1,105 +1,77 @@
-"""Recordings: what a topic's log held, kept as files, exact.
+"""Recordings: what a topic's log held, kept as files, exact, and checked while they are read.
 
 One Avro container file a partition, under a manifest with ranges, counts and digests. Both times
 are kept: the append time with the record, the event time inside its value.
 """
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+import io
+from collections.abc import Iterator
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-
-from engine.broker.clients import admin_client
-from engine.broker.reader import Offsets, partition_offsets, read_range
 from engine.core.record import Record
 from engine.errors import LablineError
+from lab_replay.container import HEAD, Block, decode_block
+from lab_replay.first_format import read_rows
+from lab_replay.recorder import record
 from lab_replay.recording_format import (
-    MANIFEST,
     Manifest,
     PartitionFile,
     damaged,
-    file_sha256,
-    partition_path,
+    data_name,
+    index_name,
     read_manifest,
-    read_partition,
-    write_manifest,
-    write_partition,
 )
+from lab_replay.storage import Store
 
-CLUSTER_TIMEOUT_S = 30.0
+__all__ = ["Recording", "record"]
 
-
-def record(
-    bootstrap: str,
-    topics: list[str],
-    out: Path,
-    *,
-    ends: Mapping[str, Mapping[int, int]] | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Manifest:
-    """Record `topics` from their logs' start to their last stable offsets into the folder `out`.
-
-    Nothing is committed, no group joined; memory is bounded by a few batches. The folder appears
-    under its name only when it is complete.
-
-    Parameters
-    ----------
-    ends
-        Topic -> partition -> offset (exclusive) to stop at, instead of the last stable one.
-    progress
-        Told after every batch how many records it had.
-
-    Raises
-    ------
-    LablineError
-        ``LL-RECORDING-EXISTS``, ``-RANGE``, ``-READ``, ``LL-TOPIC-MISSING``.
-    """
-    if out.exists():
-        remedy = "name another folder, or remove it"
-        raise LablineError("LL-RECORDING-EXISTS", f"{out} is there already", remedy)
-    ranges = _ranges(partition_offsets(bootstrap, topics), ends or {})
-    cluster = str(admin_client(bootstrap).list_topics(timeout=CLUSTER_TIMEOUT_S).cluster_id)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
-        folder = Path(scratch) / "recording"
-        manifest = Manifest.of(cluster, _record_files(bootstrap, ranges, folder, progress))
-        write_manifest(folder, manifest)
-        folder.rename(out)
-    return manifest
+HASHED_BYTES = 1024 * 1024
 
 
 class Recording:
-    """A recording on disk, verified when it was opened.
+    """A recording, opened. Other processes get it by pickle: its URL and its manifest.
 
     Parameters
     ----------
-    path, manifest
-        Its folder and what is in it; use `open`.
+    url, manifest
+        Where it is and what is in it; use `open`.
     """
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
-        self.path = path
+    def __init__(self, url: str | Path, manifest: Manifest) -> None:
+        self.url = str(url)
         self.manifest = manifest
+        self._store = Store(url)
 
     @classmethod
-    def open(cls, path: Path) -> "Recording":
-        """Return the recording in the folder `path`, every file checked against its digest.
+    def open(cls, url: str | Path, *, verify: bool = True) -> "Recording":
+        """Return the recording in a folder or at a URL.
+
+        Its files' sizes are checked here, and every block's digest when it is read: nothing that
+        was altered is ever given out. (Files of format 1 have no digests of blocks: they are
+        hashed here as a whole.)
+
+        Parameters
+        ----------
+        verify
+            False leaves out even the look at the sizes, for a process that was told of a
+            recording by one that has looked.
 
         Raises
         ------
         LablineError
-            ``LL-RECORDING-MISSING``, ``LL-RECORDING-DAMAGED`` naming the file.
+            ``LL-RECORDING-MISSING``, ``-UNFINISHED``, ``-DAMAGED`` naming the file, ``-URL``,
+            ``-STORE``.
         """
-        manifest = read_manifest(path / MANIFEST)
-        for topic, files in manifest.topics.items():
-            for partition, entry in files.items():
-                file = partition_path(path, topic, partition)
-                if not file.is_file():
-                    raise damaged(file, "is missing")
-                if file_sha256(file) != entry.sha256:
-                    raise damaged(file, "is not what was recorded (sha256)")
-        return cls(path, manifest)
+        opened = cls(url, read_manifest(Store(url)))
+        if verify:
+            for topic, files in opened.manifest.topics.items():
+                for partition, entry in files.items():
+                    opened._look_at(topic, partition, entry)
+        return opened
+
+    def __reduce__(self) -> tuple[type["Recording"], tuple[str, Manifest]]:
+        return type(self), (self.url, self.manifest)
 
     @property
     def digest(self) -> str:
@@ -116,77 +88,75 @@ class Recording:
         return tuple(sorted(self._files(topic)))
 
     def records(self, topic: str, partition: int) -> Iterator[list[Record]]:
-        """Yield a partition's records in the order of offsets, in batches of `BATCH_RECORDS`."""
-        if partition not in self._files(topic):
+        """Yield a partition's records in the order of offsets, block by block.
+
+        Raises
+        ------
+        LablineError
+            ``LL-RECORDING-TOPIC``; ``LL-RECORDING-DAMAGED`` with the place, before any record
+            of a block that was altered.
+        """
+        files = self._files(topic)
+        if partition not in files:
             raise LablineError(
                 "LL-RECORDING-TOPIC",
-                f"{self.path} holds no partition {partition} of {topic}",
+                f"{self.url} holds no partition {partition} of {topic}",
                 f"recorded: {', '.join(map(str, self.partitions(topic)))}",
             )
-        path = partition_path(self.path, topic, partition)
-        with path.open("rb") as file:
-            yield from read_partition(file)
+        name = data_name(topic, partition)
+        if self.manifest.format == 1:
+            with self._store.reading(name) as file:
+                yield from read_rows(file)
+            return
+        blocks = self._blocks(topic, partition, files[partition])
+        with self._store.reading(name) as file:
+            if file.read(len(HEAD)) != HEAD:
+                raise damaged(self._store.path(name), "does not begin as it was recorded")
+            for block in blocks:
+                content = file.read(block.size)
+                if hashlib.sha256(content).hexdigest() != block.sha256:
+                    raise self._altered(name, block, len(content))
+                yield decode_block(content)
+            if file.read(1):
+                raise damaged(self._store.path(name), "has more bytes than were recorded")
+
+    def _blocks(self, topic: str, partition: int, entry: PartitionFile) -> list[Block]:
+        name = index_name(topic, partition)
+        content = self._store.read(name)
+        if content is None:
+            raise damaged(self._store.path(name), "is missing")
+        if hashlib.sha256(content).hexdigest() != entry.index_sha256:
+            raise damaged(self._store.path(name), "is not what was recorded (sha256)")
+        found = [Block.parse(line) for line in io.BytesIO(content)]
+        return [block for block in found if block is not None]
+
+    def _altered(self, name: str, block: Block, got_bytes: int) -> LablineError:
+        where = f"offsets {block.first} to {block.last} ({block.records:,} records)"
+        if got_bytes < block.size:
+            return damaged(self._store.path(name), f"ends within its block with {where}")
+        return damaged(self._store.path(name), f"was altered in its block with {where}")
+
+    def _look_at(self, topic: str, partition: int, entry: PartitionFile) -> None:
+        name = data_name(topic, partition)
+        size = self._store.size(name)
+        if size is None:
+            raise damaged(self._store.path(name), "is missing")
+        if self.manifest.format == 1:
+            with self._store.reading(name) as file:
+                digest = hashlib.sha256()
+                while piece := file.read(HASHED_BYTES):
+                    digest.update(piece)
+            if digest.hexdigest() != entry.sha256:
+                raise damaged(self._store.path(name), "is not what was recorded (sha256)")
+        elif size != entry.size:
+            what = f"has {size:,} bytes where {entry.size:,} were recorded"
+            raise damaged(self._store.path(name), what)
 
     def _files(self, topic: str) -> dict[int, PartitionFile]:
         if topic not in self.manifest.topics:
             raise LablineError(
                 "LL-RECORDING-TOPIC",
-                f"{self.path} holds no topic {topic}",
+                f"{self.url} holds no topic {topic}",
                 f"recorded: {', '.join(self.topics)}",
             )
         return self.manifest.topics[topic]
-
-
-def _ranges(
-    offsets: Mapping[str, Mapping[int, Offsets]], ends: Mapping[str, Mapping[int, int]]
-) -> dict[tuple[str, int], tuple[int, int]]:
-    ranges = {(t, p): (o.start, o.stable) for t, found in offsets.items() for p, o in found.items()}
-    for topic, wanted in ends.items():
-        for partition, end in wanted.items():
-            start, stable = ranges.get((topic, partition), (0, -1))
-            if not start <= end <= stable:
-                log = f"[{start}, {stable}]" if stable >= 0 else "nothing"
-                raise LablineError(
-                    "LL-RECORDING-RANGE",
-                    f"{topic}/{partition} cannot be recorded to offset {end}: the log has {log}",
-                    "choose an end between the log's start and its last stable offset",
-                )
-            ranges[topic, partition] = (start, end)
-    return ranges
-
-
-def _record_files(
-    bootstrap: str,
-    ranges: Mapping[tuple[str, int], tuple[int, int]],
-    folder: Path,
-    progress: Callable[[int], None] | None,
-) -> dict[str, dict[int, PartitionFile]]:
-    files: dict[str, dict[int, PartitionFile]] = {}
-    for (topic, partition), (start, end) in ranges.items():
-        batches = _told(_read(bootstrap, topic, partition, start, end), progress)
-        path = partition_path(folder, topic, partition)
-        file = write_partition(path, batches, start=start, end=end)
-        files.setdefault(topic, {})[partition] = file
-    return files
-
-
-def _read(
-    bootstrap: str, topic: str, partition: int, start: int, end: int
-) -> Iterator[list[Record]]:
-    try:
-        yield from read_range(bootstrap, topic, partition, start, end)
-    except KafkaException as error:
-        raise LablineError(
-            "LL-RECORDING-READ",
-            f"reading {topic}/{partition} from {start} to {end} failed: {error}",
-            "is the broker well, and does the topic's retention leave time to read it?",
-        ) from error
-
-
-def _told(
-    batches: Iterator[list[Record]], progress: Callable[[int], None] | None
-) -> Iterator[list[Record]]:
-    for batch in batches:
-        yield batch
-        if progress is not None:
-            progress(len(batch))

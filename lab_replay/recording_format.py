@@ -1,53 +1,21 @@
-"""A recording's files: one Avro container file a partition, and the manifest over them."""
+"""What a recording says of itself: the manifest over its partitions' files."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-import fastavro
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from engine.core.record import Record
 from engine.errors import LablineError
+from lab_replay.container import ContainerWriter, blocks_of
+from lab_replay.storage import Store
+from lab_replay.writers import Writers
 
 MANIFEST = "manifest.json"
-BATCH_RECORDS = 5_000
-
-RECORDED = {
-    "type": "record",
-    "name": "labline.Recorded",
-    "fields": [
-        {"name": "offset", "type": "long"},
-        {"name": "timestamp_ms", "type": "long"},
-        {"name": "key", "type": ["null", "bytes"]},
-        {"name": "value", "type": ["null", "bytes"]},
-        {
-            "name": "headers",
-            "type": [
-                "null",
-                {
-                    "type": "array",
-                    "items": {
-                        "type": "record",
-                        "name": "labline.RecordedHeader",
-                        "fields": [
-                            {"name": "name", "type": "string"},
-                            {"name": "value", "type": ["null", "bytes"]},
-                        ],
-                    },
-                },
-            ],
-        },
-    ],
-}
-_PARSED = fastavro.parse_schema(RECORDED)
-# Fixed, and no compression: a file's bytes depend on the records alone, so the same range recorded
-# twice, anywhere, has the same digest. Deflate would halve the size at a third more CPU to write.
-_CODEC = "null"
-_SYNC_MARKER = hashlib.md5(b"labline.Recorded", usedforsecurity=False).digest()
+UNFINISHED = "unfinished.json"
 
 #: How Kafka allows topics to be named, so a manifest cannot point out of its folder.
 TopicName = Annotated[
@@ -56,10 +24,22 @@ TopicName = Annotated[
 ]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Whole = Annotated[int, Field(ge=0)]
+FIRST_FORMAT = frozenset({"start", "end", "records", "sha256"})
 
 
 class PartitionFile(BaseModel):
-    """One recorded partition: offsets ``[start, end)`` of its log, and the file's digest."""
+    """One recorded partition: offsets ``[start, end)`` of its log, and the file's digest.
+
+    Attributes
+    ----------
+    size
+        In bytes. This and what follows is not known of recordings of format 1.
+    index_sha256
+        Of the file that has a line for each of its blocks.
+    writers
+        What the values say that they were written with: ``avro:`` and a fingerprint,
+        ``registry:`` and an id, or ``unframed``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,27 +47,75 @@ class PartitionFile(BaseModel):
     end: Whole
     records: Whole
     sha256: Sha256
+    size: Whole | None = None
+    index_sha256: Sha256 | None = None
+    writers: tuple[str, ...] = ()
 
 
-class Manifest(BaseModel):
-    """What a recording holds; its digest stands for all of it. No wall clock in it."""
+class Redacted(BaseModel):
+    """What was left out of a topic; its values were decoded and encoded again.
+
+    Attributes
+    ----------
+    fields
+        Are null, or empty where null is not allowed.
+    keys
+        Whether the records' keys are null.
+    unreadable
+        How many values no schema could read, and are empty now.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal[1] = 1
+    fields: tuple[str, ...] = ()
+    keys: bool = False
+    unreadable: Whole = 0
+
+
+class Manifest(BaseModel):
+    """What a recording holds; its digest stands for all of it. No wall clock in it.
+
+    Attributes
+    ----------
+    cluster
+        The broker's cluster id; ``none`` for history that was in no broker.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1, 2] = 2
     cluster: str
     topics: dict[TopicName, dict[Whole, PartitionFile]]
+    redacted: dict[TopicName, Redacted] = {}
     digest: Sha256
 
     @classmethod
-    def of(cls, cluster: str, topics: Mapping[str, Mapping[int, PartitionFile]]) -> "Manifest":
+    def of(
+        cls,
+        cluster: str,
+        topics: Mapping[str, Mapping[int, PartitionFile]],
+        redacted: Mapping[str, Redacted] | None = None,
+    ) -> "Manifest":
         """Return the manifest of these files, digest included."""
         tables = {t: dict(sorted(partitions.items())) for t, partitions in sorted(topics.items())}
-        return cls(cluster=cluster, topics=tables, digest=_digest(1, cluster, tables))
+        told = dict(sorted((redacted or {}).items()))
+        made = cls(cluster=cluster, topics=tables, redacted=told, digest="0" * 64)
+        return made.model_copy(update={"digest": made.computed()})
 
-    def intact(self) -> bool:
-        """Return whether the digest is that of the rest."""
-        return self.digest == _digest(self.format, self.cluster, self.topics)
+    def computed(self) -> str:
+        """Return the sha256 over everything else in it, in canonical JSON."""
+        first = self.format == 1
+        told: dict[str, Any] = self.model_dump(mode="json", exclude={"digest"})
+        if first:
+            del told["redacted"]
+            told["topics"] = {
+                topic: {
+                    str(p): file.model_dump(include=set(FIRST_FORMAT)) for p, file in files.items()
+                }
+                for topic, files in self.topics.items()
+            }
+        text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+        return sha256(text.encode()).hexdigest()
 
     @property
     def records(self) -> int:
@@ -95,21 +123,33 @@ class Manifest(BaseModel):
         return sum(file.records for files in self.topics.values() for file in files.values())
 
 
+def data_name(topic: str, partition: int) -> str:
+    """Return what a partition's file is called inside its recording."""
+    return f"{topic}/{partition}.avro"
+
+
+def index_name(topic: str, partition: int) -> str:
+    """Return what the index beside it is called."""
+    return f"{topic}/{partition}.blocks"
+
+
 def partition_path(folder: Path, topic: str, partition: int) -> Path:
-    """Return where a recording keeps a partition.
+    """Return where a recording in a folder keeps a partition.
 
     Examples
     --------
     >>> partition_path(Path("year"), "flights.departed", 3).as_posix()
     'year/flights.departed/3.avro'
     """
-    return folder / topic / f"{partition}.avro"
+    return folder / data_name(topic, partition)
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(place: Path | Store, manifest: Manifest) -> None:
     """Write a recording's manifest; it makes the folder a recording, so it comes last."""
-    text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8")
+    store = place if isinstance(place, Store) else Store(place)
+    told = manifest.model_dump(mode="json")
+    text = json.dumps(told, indent=1, ensure_ascii=False)
+    store.write(MANIFEST, f"{text}\n".encode())
 
 
 def write_partition(
@@ -119,89 +159,65 @@ def write_partition(
 
     Parameters
     ----------
+    path
+        As `partition_path` gives it; the index is written beside it.
     start, end
         The range of offsets that the records were read from; there may be gaps in it.
     """
-    count = 0
-
-    def rows() -> Iterator[dict[str, Any]]:
-        nonlocal count
-        for offset, timestamp_ms, key, value, headers in chain.from_iterable(batches):
-            count += 1
-            yield {
-                "offset": offset,
-                "timestamp_ms": timestamp_ms,
-                "key": key,
-                "value": value,
-                "headers": headers and [{"name": n, "value": v} for n, v in headers],
-            }
-
+    writers = Writers()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        fastavro.writer(file, _PARSED, rows(), codec=_CODEC, sync_marker=_SYNC_MARKER)
-    return PartitionFile(start=start, end=end, records=count, sha256=file_sha256(path))
+    with path.open("wb") as data, path.with_suffix(".blocks").open("wb") as index:
+        writer = ContainerWriter(data, index)
+        writer.begin()
+        for block in blocks_of(batches):
+            writers.see(block)
+            writer.add(block)
+    return entry_of(writer, writers, start, end)
 
 
-def read_partition(file: IO[bytes]) -> Iterator[list[Record]]:
-    """Yield a partition file's records in batches."""
-    batch: list[Record] = []
-    row: Any  # as RECORDED says
-    for row in fastavro.reader(file):
-        headers = row["headers"]
-        batch.append(
-            (
-                row["offset"],
-                row["timestamp_ms"],
-                row["key"],
-                row["value"],
-                headers and [(header["name"], header["value"]) for header in headers],
-            )
-        )
-        if len(batch) == BATCH_RECORDS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def entry_of(writer: ContainerWriter, writers: Writers, start: int, end: int) -> PartitionFile:
+    """Return what the manifest says of a partition that was written."""
+    digest, index_digest = writer.digests
+    return PartitionFile(
+        start=start,
+        end=end,
+        records=writer.records,
+        sha256=digest,
+        size=writer.size,
+        index_sha256=index_digest,
+        writers=writers.found,
+    )
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(store: Store) -> Manifest:
     """Return a recording's manifest, its own digest checked.
 
     Raises
     ------
     LablineError
-        ``LL-RECORDING-MISSING``, ``LL-RECORDING-DAMAGED``.
+        ``LL-RECORDING-MISSING``, ``-UNFINISHED``, ``-DAMAGED``.
     """
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
+    content = store.read(MANIFEST)
+    if content is None:
+        if store.size(UNFINISHED) is not None:
+            raise LablineError(
+                "LL-RECORDING-UNFINISHED",
+                f"{store.url} was cut off while it was recorded",
+                "the command that recorded it goes on when it is given again",
+            )
         raise LablineError(
-            "LL-RECORDING-MISSING", f"{path.parent} is no recording", "labline record makes one"
-        ) from error
+            "LL-RECORDING-MISSING", f"{store.url} is no recording", "labline record makes one"
+        )
+    try:
+        manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
-        raise damaged(path, "is not a manifest that this version reads") from error
-    if not manifest.intact():
-        raise damaged(path, "was altered (digest)")
+        what = "is not a manifest that this version reads"
+        raise damaged(store.path(MANIFEST), what) from error
+    if manifest.digest != manifest.computed():
+        raise damaged(store.path(MANIFEST), "was altered (digest)")
     return manifest
 
 
-def damaged(path: Path, what: str) -> LablineError:
+def damaged(path: str, what: str) -> LablineError:
     """Return the refusal of a file that is not what was recorded."""
     return LablineError("LL-RECORDING-DAMAGED", f"{path} {what}", "record again, or copy it again")
-
-
-def file_sha256(path: Path) -> str:
-    """Return a file's sha256, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest(version: int, cluster: str, topics: Mapping[str, Mapping[int, PartitionFile]]) -> str:
-    """Return the sha256 over everything else in the manifest, in canonical JSON."""
-    tables = {
-        topic: {str(p): file.model_dump() for p, file in files.items()}
-        for topic, files in topics.items()
-    }
-    content = {"format": version, "cluster": cluster, "topics": tables}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

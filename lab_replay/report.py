@@ -1,141 +1,177 @@
-"""A result as one page that opens offline: nothing is loaded, and its scripts are pinned."""
+"""A result as one page that opens offline: the answer first, then everything behind it."""
 
-import base64
-import hashlib
-import json
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
-
-from lab_replay.result import MEASURES, Candidate, ExperimentResult, figure, headline
+from lab_replay.headline import amount, figure, headline, percent, saving, verdict
+from lab_replay.report_drawn import (
+    CURVES_MAX,
+    bar,
+    calibration_spots,
+    curves_of,
+    drift_told,
+    interval,
+    interval_scale,
+    strip_spots,
+    strokes,
+    window_times,
+)
+from lab_replay.report_page import json_in_html, page, write_page
+from lab_replay.result import MEASURES, Candidate, Costs, ExperimentResult, Part
 from lab_replay.table import best_figures
 
-COLOURS = 6  # --s0 to --s5 in report.css: told apart by people who do not see red or green
-GREYS = 3  # --b0 to --b2
-DASHES = ("solid", "dashed", "dotted")
-_STYLES = ("vendor/uPlot.min.css", "report.css")
-_SCRIPTS = ("vendor/uPlot.iife.min.js", "report.js")
+CURVES_SHOWN, BASELINES_SHOWN = 6, 2  # at first; the others at a click
+PLOTS_SHOWN = 3  # in still pictures, beside the best baseline
+DRIFT_SHOWN = 40
+
+OUTCOMES = {
+    "learned": "learned",
+    "duplicate": "came twice, the same",
+    "contradicting": "contradicted one that came before",
+    "orphan": "of an event that nobody knows",
+    "late": "came after the horizon",
+    "corrected": "corrected an expired one",
+    "expired": "never came: the event expired",
+    "evicted": "event given up: too many were waiting",
+    "negative": "never came: learned as no",
+}
 
 
-class Stroke(NamedTuple):
-    """How a model's curve is drawn: a colour of the style sheet and a dash."""
-
-    line: str
-    dash: str
-
-
-def write_report(path: Path, result: ExperimentResult) -> None:
+def write_report(path: Path, result: ExperimentResult, costs: Costs | None = None) -> None:
     """Write the page of a result, in place of one that was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(render(result), encoding="utf-8", newline="\n")
-    partial.replace(path)
+    write_page(path, render(result, costs))
 
 
-def render(result: ExperimentResult) -> str:
+def render(result: ExperimentResult, costs: Costs | None = None) -> str:
     """Return the page of a result as HTML; the same result gives the same text."""
-    styles, scripts = [_asset(name) for name in _STYLES], [_asset(name) for name in _SCRIPTS]
-    drawn = strokes(result.candidates)
-    curved = [candidate for candidate in result.candidates if candidate.windows]
-    times_ms = [window.middle_ms for window in curved[0].windows] if curved else []
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            result=result,
-            answer=headline(result),
-            facts=_facts(result),
-            measures=MEASURES,
-            best=best_figures(result),
-            costs=any(candidate.cost_us is not None for candidate in result.candidates),
-            strokes=drawn,
-            curved=curved,
-            times=[_utc(time_ms) for time_ms in times_ms],
-            outcomes=_outcomes(result),
-            curves=json_in_html(_curves(curved, times_ms, drawn)),
-            policy=_policy(styles, scripts),
-            # ours and vendored, not data: they are not escaped, and the policy pins their digests
-            styles=[Markup(style) for style in styles],  # noqa: S704
-            scripts=[Markup(script) for script in scripts],  # noqa: S704
-            figure=figure,
-            number=lambda value: "–" if value is None else f"{value:.4f}",
-        )
+    return page(
+        "report.html.j2",
+        {**view(result, costs), "answer": headline(result), "facts": _facts(result)},
     )
 
 
-def strokes(candidates: tuple[Candidate, ...]) -> dict[str, Stroke]:
-    """Return how each model is drawn: candidates in colours, baselines in grey and broken.
-
-    Examples
-    --------
-    >>> def one(name, kind):
-    ...     return Candidate(name=name, recipe="", kind=kind, metrics={})
-    >>> strokes((one("a", "candidate"), one("rate", "baseline")))
-    {'a': Stroke(line='s0', dash='solid'), 'rate': Stroke(line='b0', dash='dashed')}
-    """
-    drawn = {}
-    seen = {"candidate": 0, "baseline": 0}
-    for candidate in candidates:
-        turn = seen[candidate.kind]
-        seen[candidate.kind] += 1
-        if candidate.kind == "candidate":
-            dash = DASHES[turn // COLOURS % len(DASHES)]
-            drawn[candidate.name] = Stroke(f"s{turn % COLOURS}", dash)
-        else:
-            dash = DASHES[1 + turn % 2]
-            drawn[candidate.name] = Stroke(f"b{turn % GREYS}", dash)
-    return drawn
-
-
-def json_in_html(document: object) -> Markup:
-    r"""Return `document` as JSON that no script element can be ended from.
-
-    Examples
-    --------
-    >>> print(json_in_html({"name": "</script>&"}))
-    {"name":"\u003c/script\u003e\u0026"}
-    """
-    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704
-
-
-def _curves(
-    curved: list[Candidate], times_ms: list[int], drawn: dict[str, Stroke]
-) -> dict[str, Any]:
-    """Return what the charts draw; uPlot counts time in seconds."""
-    if any([window.middle_ms for window in one.windows] != times_ms for one in curved):
-        raise ValueError("curves with different times")
+def view(result: ExperimentResult, costs: Costs | None = None) -> dict[str, Any]:
+    """Return what the parts of a page show of a result."""
+    drawn = strokes(result.candidates)
+    candidates, baselines = result.ranked("candidate"), result.ranked("baseline")
+    shown = [*candidates[:CURVES_SHOWN], *baselines[:BASELINES_SHOWN]]
+    curved = [one for one in (*candidates[:CURVES_MAX], *baselines) if one.windows]
+    pictured = [*candidates[:PLOTS_SHOWN], *baselines[:1]]
     return {
-        "times": [time_ms / 1_000 for time_ms in times_ms],
-        "series": [
-            {
-                "name": candidate.name,
-                "kind": candidate.kind,
-                **drawn[candidate.name]._asdict(),
-                "log_loss": [window.log_loss for window in candidate.windows],
-                "roc_auc": [window.roc_auc for window in candidate.windows],
-            }
-            for candidate in curved
+        "result": result,
+        "ranked": result.ranked(),
+        "measures": MEASURES,
+        "best": best_figures(result),
+        "strokes": drawn,
+        "costs": costs,
+        "spent": {} if costs is None else costs.candidates,
+        "curves": json_in_html(
+            curves_of(curved, shown, result.metrics, drawn, result.inputs_drift)
+        ),
+        "curved": curved,
+        "left_out": len(candidates) - len(candidates[:CURVES_MAX]),
+        "windows": _window_rows([one for one in shown if one.windows], result.metrics[0]),
+        "shown": [one for one in shown if one.windows],
+        "drift": drift_told(result.candidates, result.inputs_drift)[:DRIFT_SHOWN],
+        "calibrated": [
+            (one, calibration_spots(one.calibration)) for one in pictured if one.calibration
         ],
+        "slices": _slices(result, pictured),
+        "verdicts": _verdicts(candidates),
+        "costly": _costly(result),
+        "other_way": "together" if result.learner == "per_partition" else "apart",
+        "has_other": any(one.otherwise for one in result.candidates),
+        "outcomes": _outcomes(result),
+        "figure": figure,
+        "amount": amount,
+        "size": _size,
+        "utc": _utc,
     }
+
+
+def _window_rows(shown: list[Candidate], metric: str) -> list[tuple[str, list[str]]]:
+    """Return the deciding metric's figures by window: the text behind the curves."""
+    found = [{w.middle_ms: w.metrics for w in one.windows} for one in shown]
+    return [
+        (_utc(time_ms), [figure(by_time.get(time_ms, {}), metric) for by_time in found])
+        for time_ms in window_times(shown)
+    ]
+
+
+def _slices(result: ExperimentResult, compared: list[Candidate]) -> list[dict[str, Any]]:
+    """Return per slice its parts, with the deciding metric of the best candidates."""
+    metric = result.metrics[0]
+    tables = []
+    for title in dict.fromkeys(title for one in compared for title in one.slices):
+        having = [one for one in compared if title in one.slices]
+        by_value = [{part.value: part for part in one.slices[title]} for one in having]
+        rows = []
+        for value in dict.fromkeys(part.value for one in having for part in one.slices[title]):
+            parts = [found.get(value) for found in by_value]
+            rows.append(
+                (value, max(p.events for p in parts if p), [_value(p, metric) for p in parts])
+            )
+        known = [v for _, _, values in rows for v in values if v is not None]
+        low, high = min(known, default=0.0), max(known, default=1.0)
+        tables.append(
+            {
+                "title": title,
+                "models": having,
+                "rows": [
+                    (value, events, values, _best(values, metric), strip_spots(values, low, high))
+                    for value, events, values in rows
+                ],
+            }
+        )
+    return tables
+
+
+def _value(part: Part | None, metric: str) -> float | None:
+    return None if part is None else part.metrics.get(metric)
+
+
+def _best(values: list[float | None], metric: str) -> float | None:
+    known = [value for value in values if value is not None]
+    return (min if MEASURES[metric].lower_is_better else max)(known, default=None)
+
+
+def _verdicts(candidates: list[Candidate]) -> list[dict[str, Any]]:
+    scale = interval_scale([one for candidate in candidates for one in candidate.versus])
+    return [
+        {
+            "candidate": candidate,
+            "versus": one,
+            "words": verdict(one),
+            "strip": interval(one, scale),
+            "loss": MEASURES[one.loss].title if one.loss in MEASURES else f"{one.loss} loss",
+        }
+        for candidate in candidates
+        for one in candidate.versus
+    ]
+
+
+def _costly(result: ExperimentResult) -> list[tuple[Candidate, float, float, str]]:
+    """Return what decisions would have cost, the dearest filling the strip, and today's place."""
+    priced = [one for one in result.ranked() if one.money is not None]
+    most = max((max(c.money.total, c.money.incumbent) for c in priced if c.money), default=1.0)
+    return [
+        (one, bar(one.money.total, most), bar(one.money.incumbent, most), saving(one.money))
+        for one in priced
+        if one.money
+    ]
 
 
 def _facts(result: ExperimentResult) -> list[tuple[str, str]]:
     counts = result.counts
-    dead = sum(counts.dead_letters.values())
+    kinds = [candidate.kind for candidate in result.candidates]
+    share = counts.labelled / counts.events if counts.events else 0.0
     return [
         ("events", f"{counts.events:,}"),
-        ("with a label", f"{counts.labelled:,}"),
-        ("dead letters", f"{dead:,}"),
-        ("candidates", f"{len([c for c in result.candidates if c.kind == 'candidate'])}"),
-        ("baselines", f"{len([c for c in result.candidates if c.kind == 'baseline'])}"),
+        ("with a label", f"{counts.labelled:,} ({percent(share)})"),
+        ("dead letters", f"{sum(counts.dead_letters.values()):,}"),
+        ("candidates", f"{kinds.count('candidate')}"),
+        ("baselines", f"{kinds.count('baseline')}"),
     ]
 
 
@@ -143,42 +179,34 @@ def _outcomes(result: ExperimentResult) -> list[tuple[str, str, list[tuple[str, 
     tables = [
         (
             "Dead letters",
-            "Records that could not be scored, by reason; no model saw them.",
+            "Records that could not be used; no model saw them.",
             sorted(result.counts.dead_letters.items(), key=lambda item: (-item[1], item[0])),
         ),
         (
             "What became of the labels",
             "Every label that came has one outcome.",
-            list(result.counts.label_outcomes.items()),
+            [(OUTCOMES.get(name, name), n) for name, n in result.counts.label_outcomes.items()],
         ),
     ]
     return [table for table in tables if table[2]]
 
 
-def _policy(styles: list[str], scripts: list[str]) -> str:
-    """Return a content security policy under which only these styles and scripts run."""
+def _size(count: int | None) -> str:
+    """Return bytes as people read them.
 
-    def pins(texts: list[str]) -> str:
-        digests = (hashlib.sha256(text.encode()).digest() for text in texts)
-        return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-
-    return (
-        f"default-src 'none'; script-src {pins(scripts)}; style-src {pins(styles)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    Examples
+    --------
+    >>> _size(1_536), _size(None), _size(12)
+    ('1.5 kB', '–', '12 B')
+    """
+    if count is None:
+        return "–"
+    value, units = float(count), ["B", "kB", "MB", "GB"]
+    while value >= 1_000 and len(units) > 1:
+        value /= 1_000
+        units.pop(0)
+    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
 def _utc(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M")
-
-
-@cache
-def _asset(name: str) -> str:
-    return (files("lab_replay") / "templates" / name).read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined, trim_blocks=False
-    )

@@ -1,9 +1,11 @@
 """An experiment's result: what was compared on which events, and how it came out.
 
 JSON with no wall clock in it: the same experiment on the same recording gives the same text.
+What was measured with a clock (CPU per event) is kept in a file beside it.
 """
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,23 +14,61 @@ from engine.errors import LablineError
 
 
 class Measure(NamedTuple):
-    """How a metric is called, which way is better, and how many digits people want."""
+    """How a metric is called, which way is better, how many digits people want, and for what.
+
+    Attributes
+    ----------
+    kinds
+        The kinds of lines that it is for.
+    """
 
     title: str
     lower_is_better: bool
     digits: int
+    kinds: tuple[str, ...]
 
 
+_YES_NO, _SEVERAL, _NUMBER, _ODD = ("binary",), ("binary", "multiclass"), ("regression",), "anomaly"
 MEASURES: dict[str, Measure] = {
-    "log_loss": Measure("log loss", True, 4),
-    "roc_auc": Measure("ROC AUC", False, 4),
-    "brier": Measure("Brier score", True, 4),
-    "accuracy": Measure("accuracy", False, 4),
+    "log_loss": Measure("log loss", True, 4, _SEVERAL),
+    "roc_auc": Measure("ROC AUC", False, 4, (*_YES_NO, _ODD)),
+    "brier": Measure("Brier score", True, 4, _SEVERAL),
+    "accuracy": Measure("accuracy", False, 4, _SEVERAL),
+    "f1": Measure("F1", False, 4, _YES_NO),
+    "macro_f1": Measure("macro F1", False, 4, ("multiclass",)),
+    "kappa": Measure("kappa", False, 4, _SEVERAL),
+    "calibration_error": Measure("calibration error", True, 4, _YES_NO),
+    "mae": Measure("MAE", True, 4, _NUMBER),
+    "rmse": Measure("RMSE", True, 4, _NUMBER),
+    "r2": Measure("R²", False, 4, _NUMBER),
 }
+#: What is shown when an experiment does not say; the first decides.
+DEFAULTS: dict[str, tuple[str, ...]] = {
+    "binary": ("log_loss", "roc_auc", "brier", "accuracy"),
+    "multiclass": ("log_loss", "accuracy", "macro_f1", "kappa"),
+    "regression": ("mae", "rmse", "r2"),
+    "anomaly": ("roc_auc",),
+}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return what to write instead of a name that is not known.
+
+    Examples
+    --------
+    >>> nearest("log_los", ["log_loss", "brier"]), nearest("x", ["a", "b"])
+    ('did you mean log_loss?', 'known: a, b')
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Figures = dict[str, float | None]
 
 
 class Window(_Model):
@@ -39,29 +79,100 @@ class Window(_Model):
 
     middle_ms: int
     events: int
-    roc_auc: float | None
-    log_loss: float | None
+    metrics: Figures
+
+
+class Bin(_Model):
+    """Calibration: of the events with about this probability, how many were so."""
+
+    predicted: float
+    observed: float
+    events: int
+
+
+class Part(_Model):
+    """A slice of the events: its value, its labelled events, and a candidate's metrics there."""
+
+    value: str
+    events: int
+    metrics: Figures
+
+
+class Versus(_Model):
+    """One candidate against another, on the same events in the order in which labels arrived.
+
+    Attributes
+    ----------
+    loss
+        Which bounded loss: ``brier``, ``log_loss`` (clipped), or ``absolute`` (clipped).
+    difference, low, high
+        Mean of this candidate's loss less the other's, and its confidence sequence at `alpha`.
+    verdict
+        ``better``, ``worse`` or ``undecided``: this one than the other.
+    decided_at, decided_ms
+        After how many labels, and at which time of a label, it became certain.
+    """
+
+    other: str
+    loss: str
+    events: int
+    difference: float
+    low: float
+    high: float
+    alpha: float
+    verdict: Literal["better", "worse", "undecided"]
+    decided_at: int | None = None
+    decided_ms: int | None = None
+
+
+class Drift(_Model):
+    """A change that a drift detector saw: in a feature or in a candidate's error."""
+
+    what: str
+    event_time_ms: int
+
+
+class Money(_Model):
+    """What decisions cost, as the line prices them, beside those of the rule in use today."""
+
+    total: float
+    incumbent: float
+    unit: str
 
 
 class Candidate(_Model):
     """A recipe and how it did.
 
-    Parameters
+    Attributes
     ----------
     events
         How many labelled events its metrics are computed from.
-    cost_us
-        Microseconds of CPU per event. Measured, so two runs differ in it: leave it out where
-        results are compared as text.
+    unanswered
+        Events to which it had no valid score: dead letters, had it been the champion.
+    state_bytes
+        What it has learned, as bytes of all its partitions' states; None for one that is not
+        river's.
+    otherwise
+        Its metrics had the line's learners been the other way: one for all partitions, or one each.
+    stopped_at
+        After how many labels it was given up as hopeless; its figures end there.
     """
 
     name: str
     recipe: str
     kind: Literal["candidate", "baseline"]
-    metrics: dict[str, float | None]
+    metrics: Figures
     events: int = 0
+    unanswered: int = 0
     windows: tuple[Window, ...] = ()
-    cost_us: float | None = None
+    calibration: tuple[Bin, ...] = ()
+    slices: dict[str, tuple[Part, ...]] = Field(default_factory=dict)
+    versus: tuple[Versus, ...] = ()
+    otherwise: Figures | None = None
+    money: Money | None = None
+    drift: tuple[Drift, ...] = ()
+    state_bytes: int | None = None
+    stopped_at: int | None = None
 
 
 class Counts(_Model):
@@ -71,6 +182,35 @@ class Counts(_Model):
     labelled: int
     dead_letters: dict[str, int] = Field(default_factory=dict)
     label_outcomes: dict[str, int] = Field(default_factory=dict)
+
+
+class Cost(_Model):
+    """What a candidate cost: measured, so two runs differ in it.
+
+    Attributes
+    ----------
+    us_per_event
+        Microseconds of CPU per event, scoring and learning.
+    lag_max_s, lag_records_max
+        What its lag would have been on the recorded traffic, had one process scored it.
+    """
+
+    us_per_event: float
+    lag_max_s: float | None = None
+    lag_records_max: int | None = None
+
+
+class Costs(_Model):
+    """The costs of an experiment: kept beside its result, because a clock measured them.
+
+    Attributes
+    ----------
+    pass_us_per_event
+        What decoding, checks, order and join cost, once for all candidates.
+    """
+
+    pass_us_per_event: float | None = None
+    candidates: dict[str, Cost] = Field(default_factory=dict)
 
 
 class ExperimentResult(_Model):
@@ -84,18 +224,32 @@ class ExperimentResult(_Model):
         Versions and platform, as `engine.models.environment` names them.
     metrics
         Names of `MEASURES` in the order in which they are shown; the first decides who is best.
+    learner, delay
+        How partitions learned (``per_partition`` or ``single``), and when labels came
+        (``recorded``, ``none``, or a duration).
+    warm_up
+        Events at the start that are learned but not counted.
+    inputs_drift
+        Where the inputs themselves changed.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     name: str
     line: str
     question: str
+    incumbent: str = ""
+    kind: str = "binary"
+    classes: tuple[str, ...] = ()
     recording: str
     environment: dict[str, str]
-    metrics: tuple[str, ...] = tuple(MEASURES)
+    metrics: tuple[str, ...] = DEFAULTS["binary"]
     threshold: float = 0.5
+    learner: str = "per_partition"
+    delay: str = "recorded"
+    warm_up: int = 0
     candidates: tuple[Candidate, ...]
     counts: Counts
+    inputs_drift: tuple[Drift, ...] = ()
 
     def to_json(self) -> str:
         """Return the result as JSON."""
@@ -141,55 +295,3 @@ def ranking(candidates: list[Candidate], metric: str) -> list[Candidate]:
         return (value is None, 0.0 if value is None else sign * value)
 
     return sorted(candidates, key=key)
-
-
-def figure(metrics: Mapping[str, float | None], metric: str) -> str:
-    """Return a metric as people read it.
-
-    Examples
-    --------
-    >>> figure({"roc_auc": 0.91236}, "roc_auc"), figure({}, "roc_auc")
-    ('0.9124', '–')
-    """
-    value = metrics.get(metric)
-    return "–" if value is None else f"{value:.{MEASURES[metric].digits}f}"
-
-
-def headline(result: ExperimentResult) -> str:
-    """Return one plain sentence that says in figures which candidate answers the question best."""
-    best = next(iter(result.ranked("candidate")), None)
-    bar = next(iter(result.ranked("baseline")), None)
-    deciding = result.metrics[0]
-    scope = f"Over {result.counts.labelled:,} labelled events"
-    value = None if best is None else best.metrics.get(deciding)
-    if best is None or value is None:
-        return f"{scope}, no candidate has a {MEASURES[deciding].title}: too few labels."
-    shown = list(dict.fromkeys((deciding, "log_loss", "roc_auc")))
-    right = best.metrics.get("accuracy")
-    closing = (
-        ""
-        if right is None
-        else f" At the line's threshold of {result.threshold:g} it decides {right:.1%} rightly."
-    )
-    if bar is None or bar.metrics.get(deciding) is None:
-        return f"{scope}, {best.name} answers best: {_figures(best, None, shown)}.{closing}"
-    against = _figures(best, bar, shown)
-    if best is ranking([bar, best], deciding)[0]:
-        lead = f"{best.name} answers best, ahead of the best baseline, {bar.name}"
-    else:
-        lead = f"no candidate beats the best baseline, {bar.name}; the nearest is {best.name}"
-    return f"{scope}, {lead}: {against}.{closing}"
-
-
-def _figures(best: Candidate, bar: Candidate | None, metrics: list[str]) -> str:
-    parts = []
-    for metric in metrics:
-        part = f"{MEASURES[metric].title} {figure(best.metrics, metric)}"
-        if bar is not None:
-            part += f" against {figure(bar.metrics, metric)}"
-            ours, theirs = best.metrics.get(metric), bar.metrics.get(metric)
-            if MEASURES[metric].lower_is_better and ours is not None and theirs:
-                way = "lower" if ours <= theirs else "higher"
-                part += f" ({abs(1 - ours / theirs):.1%} {way})"
-        parts.append(part)
-    return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]

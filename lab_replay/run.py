@@ -1,38 +1,84 @@
 """Running an experiment: replay, measure, report, and register what could be promoted."""
 
+import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from engine.core.labels import EXPIRED, LABEL_OUTCOMES
 from engine.core.line import Line
+from engine.errors import LablineError
 from engine.models.control import ModelRef
-from engine.models.environment import environment
+from engine.models.named import is_name
 from engine.models.registry import Registry
 from engine.models.signing import Signer
+from lab_replay.cache import trial_digest
 from lab_replay.experiment import Experiment
-from lab_replay.metrics import curves, evaluate
-from lab_replay.prediction_log import NO_LABEL
+from lab_replay.measure import costs_of, measure
+from lab_replay.models import baselines_of, candidates_of, reference_of, slices_of
 from lab_replay.recording import Recording
-from lab_replay.replay import Replayed, Trial, replay
+from lab_replay.replay import replay
 from lab_replay.report import write_report
-from lab_replay.result import Candidate, Counts, ExperimentResult
+from lab_replay.result import Costs, ExperimentResult
+from lab_replay.trial import Trial
+from lab_replay.units import EACH, SINGLE
 from schemas.avro import Schema
 from schemas.framing import NOTHING_ELSE, Heads
+
+RESULT, COSTS, REPORT, DIGEST = "result.json", "costs.json", "report.html", "digest"
+
+
+def trial_of(
+    experiment: Experiment,
+    line: Line,
+    schemas: tuple[Schema, Schema | None],
+    recording: Recording,
+    writers: Heads = NOTHING_ELSE,
+    source: str = "",
+) -> Trial:
+    """Return what an experiment replays, everything in it understood.
+
+    Raises
+    ------
+    LablineError
+        ``LL-FILE-INVALID`` naming what does not fit the line.
+    """
+    if experiment.label_horizon is not None:
+        line = line.model_copy(update={"label_horizon": experiment.label_horizon})
+    models = {
+        **candidates_of(experiment, line, source),
+        **baselines_of(experiment, line, source),
+    }
+    return Trial(
+        recording,
+        line,
+        *schemas,
+        models,
+        writers,
+        experiment.delay_ms,
+        slices_of(experiment, line, source),
+        reference_of(experiment, line, source),
+    )
 
 
 def run_experiment(
     experiment: Experiment,
     line: Line,
-    schemas: tuple[Schema, Schema],
+    schemas: tuple[Schema, Schema | None],
     recording: Recording,
     out: Path,
     progress: Callable[[int], None] | None = None,
     writers: Heads = NOTHING_ELSE,
+    *,
+    source: str = "",
+    cache: Path | None = None,
+    scheduler: str | None = None,
+    cores: int | None = None,
 ) -> ExperimentResult:
     """Replay a recording over an experiment's recipes and the line's baselines.
 
-    Writes ``result.json``, ``report.html`` and ``predictions.npz`` into the folder `out`.
+    Writes ``result.json``, ``costs.json``, ``report.html`` and ``predictions/`` into `out`. What
+    was replayed before, under the same versions, is not replayed again.
 
     Parameters
     ----------
@@ -40,22 +86,73 @@ def run_experiment(
         Of events and labels.
     writers
         By frame head, the versions that records may be written with.
+    source
+        What to call the experiment in an error: its file.
+    cache, scheduler, cores
+        As `replay` takes them.
     """
-    trial = Trial(recording, line, *schemas, _models(experiment, line), writers)
-    replayed = replay(trial, progress)
-    result = _result(experiment, line, recording.digest, replayed)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "result.json").write_text(result.to_json(), encoding="utf-8")
-    replayed.log.save(out / "predictions.npz")
-    write_report(out / "report.html", result)
+    trial = trial_of(experiment, line, schemas, recording, writers, source)
+    digest = _digest(experiment, trial)
+    known = _finished(out, digest)
+    if known is not None:
+        return known
+    (out / DIGEST).unlink(missing_ok=True)
+    replayed = replay(
+        trial,
+        out,
+        progress,
+        learners=learners_of(experiment, line),
+        otherwise=experiment.otherwise,
+        cache=cache,
+        scheduler=scheduler,
+        cores=cores,
+    )
+    result, costs = measure(experiment, trial, replayed, source), costs_of(trial, replayed)
+    (out / RESULT).write_text(result.to_json(), encoding="utf-8")
+    (out / COSTS).write_text(costs.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_report(out / REPORT, result, costs)
+    (out / DIGEST).write_text(digest, encoding="utf-8")
     return result
 
 
+def learners_of(experiment: Experiment, line: Line) -> str:
+    """Return whether partitions learn apart or together, as units say it."""
+    return SINGLE if (experiment.learner or line.learner) == "single" else EACH
+
+
+def load_costs(out: Path) -> Costs:
+    """Return what an experiment's run cost."""
+    return Costs.model_validate_json((out / COSTS).read_text(encoding="utf-8"))
+
+
+def _digest(experiment: Experiment, trial: Trial) -> str:
+    """Return what stands for all that a result depends on."""
+    told = [
+        experiment.model_dump(mode="json", exclude={"recording", "history"}),
+        trial.line.canonical(),
+        dict(trial.models),
+        trial_digest(trial),
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _finished(out: Path, digest: str) -> ExperimentResult | None:
+    with suppress(OSError, LablineError):
+        if (out / DIGEST).read_text(encoding="utf-8") == digest:
+            result = ExperimentResult.from_json((out / RESULT).read_text(encoding="utf-8"))
+            if not any(is_name(candidate.recipe) for candidate in result.candidates):
+                return result  # a named function's code may have changed
+    return None
+
+
 def register(result: ExperimentResult, registry: Registry, signer: Signer) -> dict[str, ModelRef]:
-    """Register every candidate as a cold, signed model version; return them by recipe name."""
+    """Register every candidate as a cold, signed model version; return them by recipe name.
+
+    One that is a function's name stays in the lab: what it is cannot be signed yet.
+    """
     return {
         candidate.name: registry.register(
-            f"{result.line}-{candidate.name}",
+            f"{result.line}-{candidate.name}".lower(),
             candidate.recipe,
             {
                 "experiment": result.name,
@@ -66,48 +163,5 @@ def register(result: ExperimentResult, registry: Registry, signer: Signer) -> di
             signer,
         )
         for candidate in result.candidates
-        if candidate.kind == "candidate"
+        if candidate.kind == "candidate" and not is_name(candidate.recipe)
     }
-
-
-def _models(experiment: Experiment, line: Line) -> dict[str, str]:
-    """Return recipes by name: the candidates, then the baselines."""
-    baselines = line.baselines if experiment.baselines is None else experiment.baselines
-    return {**experiment.recipes, **baselines}
-
-
-def _result(
-    experiment: Experiment, line: Line, digest: str, replayed: Replayed
-) -> ExperimentResult:
-    log, counts = replayed.log, replayed.counts
-    threshold = line.decision.threshold
-    scored = evaluate(log, experiment.metrics, threshold=threshold)
-    windows = curves(log, count=experiment.windows)
-    return ExperimentResult(
-        name=experiment.name,
-        line=line.name,
-        question=line.question,
-        recording=digest,
-        environment=environment(),
-        metrics=tuple(experiment.metrics),
-        threshold=threshold,
-        candidates=tuple(
-            Candidate(
-                name=name,
-                recipe=recipe,
-                kind="candidate" if name in experiment.recipes else "baseline",
-                metrics=scored[name].metrics,
-                events=scored[name].events,
-                windows=windows[name],
-            )
-            for name, recipe in _models(experiment, line).items()
-        ),
-        counts=Counts(
-            events=len(log) + counts.get("dead_letters", 0),
-            labelled=int((log.label != NO_LABEL).sum()),
-            dead_letters={"events": counts.get("dead_letters", 0)},
-            label_outcomes={
-                name: counts[name] for name in (*LABEL_OUTCOMES, EXPIRED) if name in counts
-            },
-        ),
-    )

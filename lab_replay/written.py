@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from engine.broker.reader import partition_offsets, read_range
 from engine.core.dead_letter import ERROR_PREFIX
@@ -12,6 +12,9 @@ from engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission, Record
 from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
 from topics.naming import line_topics
+
+#: Topic, partition and offset of an input record.
+Source: TypeAlias = tuple[str, int, int]
 
 KINDS = {ANSWER: "answer", SHADOW: "shadow score", DEAD_LETTER: "dead letter"}
 
@@ -54,6 +57,13 @@ class Difference:
             f" {self.field} was written as {self.written}, folds to {self.refolded}"
             + (f"; the state before it is {self.state_before[:16]}" if self.state_before else "")
         )
+
+
+#: What scores may be written as: those of multiclass lines tell more.
+SCHEMAS = {
+    ANSWER: ("labline.Score", "labline.ClassScore"),
+    SHADOW: ("labline.Shadow", "labline.ClassShadow"),
+}
 
 
 class Left(NamedTuple):
@@ -103,7 +113,7 @@ class Written:
     def _pass_while(self, taken: Mapping[str | None, tuple[int, int]]) -> None:
         for kind in self._topics:
             left = dict(taken)
-            while (record := self._next(kind)) is not None:
+            while (record := self.next(kind)) is not None:
                 topic, offset = _source(kind, record)
                 first, until = left.get(topic, (0, 0))
                 if not first <= offset < until:
@@ -112,28 +122,48 @@ class Written:
                 left[topic] = (offset + 1, until)  # once only: offsets can be moved back
                 self._cut.discard(kind)
 
-    def _next(self, kind: str) -> Record | None:
+    def next(self, kind: str) -> Record | None:
+        """Return the next record of a kind; None: that was all."""
         return self._held.pop(kind, None) or next(self._records[kind], None)
 
     def compare(self, entry: Entry, emissions: Iterable[Emission]) -> Difference | None:
-        """Return the first emission that is not what was written.
+        """Return the first emission that is not what was written."""
+        return self.same_until(entry, emissions)[1]
+
+    def same_until(
+        self, entry: Entry, emissions: Iterable[Emission]
+    ) -> tuple[int, Difference | None]:
+        """Return how many emissions are what was written, and how the next one is not.
 
         What retention took is counted as deleted: the journal's digest alone speaks for it.
         """
+        same = 0
         for emission in emissions:
             kind, key, value, headers = emission
-            record = self._next(kind)
+            record = self.next(kind)
             if kind in self._cut:
                 wanted = _source(kind, (-1, -1, key, value, headers))
                 if record is None or _source(kind, record) != wanted:
                     self.deleted += 1
+                    same += 1
                     if record is not None:
                         self._held[kind] = record
                     continue
                 self._cut.discard(kind)
             if record is None or record[2] != key or record[3] != value:
-                return self._difference(entry.sequence, emission, record)
-        return None
+                if record is not None:
+                    self._held[kind] = record
+                return same, self._difference(entry.sequence, emission, record)
+            same += 1
+        return same, None
+
+    def is_cut(self, kind: str) -> bool:
+        """Tell whether retention may have taken what is looked for."""
+        return kind in self._cut
+
+    def begins(self, kind: str) -> None:
+        """Note that what retention left of a kind has begun."""
+        self._cut.discard(kind)
 
     def rest(self, last: Entry, inputs: Sequence[str | None]) -> Left | None:
         """Return the first record that no entry up to the last one accounts for.
@@ -143,8 +173,9 @@ class Written:
         ends = dict(zip(inputs, last.next_offsets, strict=True))
         found: list[Left] = []
         for kind in self._topics:
-            record = self._next(kind)
+            record = self.next(kind)
             if record is not None:
+                self._held[kind] = record
                 topic, offset = _source(kind, record)
                 difference = self._difference(last.sequence + 1, (kind, None, None, None), record)
                 found.append(Left(difference, offset >= ends.get(topic, offset + 1)))
@@ -159,8 +190,8 @@ class Written:
 
     def _difference(self, sequence: int, emission: Emission, record: Record | None) -> Difference:
         kind, key, value, _ = emission
-        written = _fields(kind, record and record[2], record and record[3])
-        refolded = _fields(kind, key, value)
+        written = fields(kind, record and record[2], record and record[3])
+        refolded = fields(kind, key, value)
         names = [*written, *(name for name in refolded if name not in written)]
         field = next((n for n in names if written.get(n) != refolded.get(n)), "value")
         known = refolded if "offset" in refolded else written
@@ -178,26 +209,42 @@ class Written:
         )
 
 
-def _source(kind: str, record: Record) -> tuple[str, int]:
-    """Return from which input topic and offset a written record comes."""
+def source_of(kind: str, record: Record) -> Source:
+    """Return from which input topic, partition and offset a written record comes."""
     if kind == DEAD_LETTER:
         told = dict(record[4] or ())
-        topic, offset = told.get(ERROR_PREFIX + "topic"), told.get(ERROR_PREFIX + "offset")
-        return (topic or b"").decode(), int(offset or b"-1")
-    found = _fields(kind, record[2], record[3])
-    return str(found.get("topic")), int(found.get("offset", -1))
+        topic, partition, offset = (
+            told.get(ERROR_PREFIX + name) or b"" for name in ("topic", "partition", "offset")
+        )
+        return topic.decode(errors="replace"), _number(partition), _number(offset)
+    found = fields(kind, record[2], record[3])
+    return str(found.get("topic")), int(found.get("partition", -1)), int(found.get("offset", -1))
 
 
-def _fields(kind: str, key: bytes | None, value: bytes | None) -> Mapping[str, Any]:
+def _number(text: bytes) -> int:
+    return int(text) if text.isdigit() else -1  # an intruder's may say anything
+
+
+def _source(kind: str, record: Record) -> tuple[str, int]:
+    topic, _, offset = source_of(kind, record)
+    return topic, offset
+
+
+def fields(kind: str, key: bytes | None, value: bytes | None) -> Mapping[str, Any]:
     """Return a record as named values: decoded where it is a score, raw where it is not."""
     if key is None and value is None:
         return {}
     if kind == DEAD_LETTER:
         return {"key": key, "value": value}
-    name = "labline.Score" if kind == ANSWER else "labline.Shadow"
-    found = engine_schema(name).decode(value)
-    if isinstance(found, Rejection):
+    decoded = [engine_schema(name).decode(value) for name in SCHEMAS[kind]]
+    found = next((datum for datum in decoded if not isinstance(datum, Rejection)), None)
+    if found is None:
         return {"key": key, "value": value}
     scores = found.pop("scores", [])
-    slots = {f"{s['slot']} {s['model']} probability": s["probability"] for s in scores}
+    slots = {
+        f"{s['slot']} {s['model']} {name}": s[name]
+        for s in scores
+        for name in s
+        if name not in ("slot", "model")
+    }
     return {**found, **slots, "key": key}

@@ -6,7 +6,8 @@ Examples
 --------
 >>> import labline
 >>> print(*labline.__all__)
-AsyncPublisher LablineError Publisher SchemaViolation StreamsApp UndeliveredError Workspace testing
+AsyncPublisher LablineError Publisher SchemaViolation StreamsApp UndeliveredError Workspace
+lab testing
 """
 
 from importlib import import_module
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from engine.publish.undelivered import UndeliveredError
     from engine.streams.app import StreamsApp
     from engine.workspace.workspace import Workspace
-    from labline import testing
+    from labline import lab, testing
     from schemas.avro import SchemaViolation
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "StreamsApp",
     "UndeliveredError",
     "Workspace",
+    "lab",
     "testing",
 ]
 
@@ -49,8 +51,8 @@ _PLACES = {
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for."""
-    if name == "testing":
-        return import_module("labline.testing")
+    if name in ("lab", "testing"):
+        return import_module(f"labline.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'labline' has no attribute {name!r}")
     return getattr(import_module(_PLACES[name]), name)

@@ -100,7 +100,7 @@ def _init_from(folder: Path, csv: Path, roles: "Roles", name: str) -> None:
     from rich.console import Console
 
     from engine.cli.init_report import guess_table, to_check
-    from engine.publish.rows import csv_table
+    from engine.workspace.csv_table import csv_table
     from engine.workspace.inference import infer
     from engine.workspace.scaffold import next_commands, scaffold
 
@@ -133,7 +133,7 @@ def _name(line: str | None, folder: Path) -> str:
 
 
 def _header(csv: Path) -> list[str]:
-    from engine.publish.rows import csv_table
+    from engine.workspace.csv_table import csv_table
 
     with _opened(csv) as lines:
         _, header = next(csv_table(lines), (0, None))

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaException
 
 from engine.cli import (
     broker,
+    compare,
     demo,
     dlq,
     doctor,
@@ -17,11 +18,16 @@ from engine.cli import (
     lab,
     lag,
     models,
+    parity,
     publish,
     read,
+    record,
+    report,
+    republish,
     schemas,
     topics,
     upgrade,
+    whatif,
 )
 from engine.errors import LablineError
 
@@ -61,7 +67,12 @@ app.add_typer(schemas.schemas, name="schemas")
 app.add_typer(topics.topics, name="topics")
 app.command("publish")(publish.publish)
 app.command("read")(read.read)
-app.command("record")(lab.record)
+app.command("record")(record.record)
+app.command("report")(report.report)
+app.command("republish")(republish.republish)
+lab.lab.command("compare")(compare.compare)
+lab.lab.command("parity")(parity.parity)
+lab.lab.command("whatif")(whatif.whatif)
 app.add_typer(lab.lab, name="lab")
 app.add_typer(models.models, name="models")
 app.command("promote")(models.promote)

@@ -11,23 +11,24 @@ from typing import Any, TypeAlias
 from engine.core.features import Features
 from engine.core.line import Line
 
-LEARNED, DUPLICATE, CONTRADICTING, LATE, ORPHAN, CORRECTED = (
+LEARNED, DUPLICATE, CONTRADICTING, LATE, ORPHAN, CORRECTED, UNUSED = (
     "learned",
     "duplicate",
     "contradicting",
     "late",
     "orphan",
     "corrected",
+    "unused",  # the line learns events, not labels
 )
 #: Every label that can be read has exactly one of these.
-LABEL_OUTCOMES = (LEARNED, DUPLICATE, CONTRADICTING, LATE, ORPHAN, CORRECTED)
+LABEL_OUTCOMES = (LEARNED, DUPLICATE, CONTRADICTING, LATE, ORPHAN, CORRECTED, UNUSED)
 #: What becomes of an answered event that no label reached: counted apart.
 EXPIRED, NEGATIVE, EVICTED = "expired", "learned-negative", "evicted"
 
 NEVER = 1 << 62
 Waiting: TypeAlias = tuple[int, Features]  # since (ms of stream time), features
 #: since when, label (None: no label came), features of one that was learned as negative
-Seen: TypeAlias = tuple[int, bool | None, Features | None]
+Seen: TypeAlias = tuple[int, Any, Features | None]
 
 
 class LabelJoin:
@@ -81,6 +82,8 @@ class LabelJoin:
         self._negative = negative
         self._pending_max = pending_max
         self._remembered_max = remembered_max
+        while len(self._remembered) > remembered_max:
+            self._remembered.popitem(last=False)
         self._find_due()
 
     def __len__(self) -> int:
@@ -109,7 +112,7 @@ class LabelJoin:
             evicted += 1
         return evicted
 
-    def match(self, identity: str, label: bool, stream_time_ms: int) -> tuple[str, Features | None]:
+    def match(self, identity: str, label: Any, stream_time_ms: int) -> tuple[str, Features | None]:
         """Return a label's outcome, with the features to learn it with when it is learned."""
         waiting = self._pending.pop(identity, None)
         if waiting is not None:

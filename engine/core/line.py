@@ -5,13 +5,13 @@ import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from engine.core.declared import Costs as Costs  # with the line, for who reads decisions
+from engine.core.declared import Decision, Declared, Features, FieldName, Limits
 from engine.core.duration import Duration, parse_duration_ms
 from engine.errors import LablineError
 from schemas.declarations import explain
-
-MIB = 1024 * 1024
 
 _DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
@@ -19,131 +19,27 @@ _TIME = rf"{_DAY}(T{_CLOCK}(Z|[+-][0-9]{{2}}:[0-9]{{2}}))?"
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
 TopicName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-FieldName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
 Text: TypeAlias = Annotated[str, Field(max_length=1_000)]
 Recipe: TypeAlias = Annotated[str, Field(min_length=1, max_length=10_000)]
+ClassName: TypeAlias = Annotated[str, Field(min_length=1, max_length=100)]
+Kind: TypeAlias = Literal["binary", "multiclass", "regression", "anomaly"]
+
+CLASSES_MIN, CLASSES_MAX = 2, 100
+#: Whose scores are probabilities.
+PROBABLE = frozenset({"binary", "multiclass"})
+THRESHOLD = 0.5  # of a probability, where nobody declared one
+#: What a line is beaten by at the least, where nobody declared it.
+BASELINES: dict[str, dict[str, str]] = {
+    "binary": {"base-rate": "BaseRate()"},
+    "multiclass": {"class-shares": "ClassShares()"},
+    "regression": {"mean": "MeanValue()"},
+    "anomaly": {"constant": "ConstantScore()"},
+}
 
 
 def _in_name_order(baselines: dict[str, str]) -> dict[str, str]:
     """Order baselines by name: the same in the file and in the signed record made of it."""
     return dict(sorted(baselines.items()))
-
-
-class Declared(BaseModel):
-    """A part of a declaration: cannot be changed, and knows all of its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class HistoryFeature(Declared):
-    """A feature that comes from earlier events of the same key, in the task's order.
-
-    Attributes
-    ----------
-    name
-        What the learner sees it as.
-    kind
-        ``previous``: the value that `field` had in the last event of the key, left out where
-        there was none; ``count``: how many events of the key there were.
-    per
-        Field of the event that is the key.
-    """
-
-    name: FieldName
-    kind: Literal["previous", "count"]
-    field: FieldName | None = None
-    per: FieldName
-
-    @model_validator(mode="after")
-    def _has_its_field(self) -> Self:
-        if (self.kind == "previous") != (self.field is not None):
-            raise ValueError("previous needs a field, count has none")
-        return self
-
-
-class Features(Declared):
-    """What a learner sees of an event, in the order in which it is declared.
-
-    Attributes
-    ----------
-    numeric, categorical
-        Fields of the event's schema.
-    time
-        Taken from the event time, in UTC: ``hour`` (0 to 23), ``weekday`` (Monday is 0).
-    optional
-        Those of the fields whose absence does not make an event a dead letter.
-    history
-        What comes from earlier events of the same key.
-    """
-
-    numeric: tuple[FieldName, ...] = ()
-    categorical: tuple[FieldName, ...] = ()
-    time: tuple[Literal["hour", "weekday"], ...] = ()
-    optional: tuple[FieldName, ...] = ()
-    history: tuple[HistoryFeature, ...] = ()
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        fields = (*self.numeric, *self.categorical)
-        names = (*fields, *self.time, *(told.name for told in self.history))
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"declared more than once: {', '.join(twice)}")
-        strangers = [name for name in self.optional if name not in fields]
-        if strangers:
-            raise ValueError(
-                f"optional but neither numeric nor categorical: {', '.join(strangers)}"
-            )
-        if not names:
-            raise ValueError("a line needs at least one feature")
-        return self
-
-
-class Decision(Declared):
-    """How a probability becomes an answer: yes from the threshold on."""
-
-    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
-
-
-class Limits(Declared):
-    """What bounds a task's memory, its transactions and its waiting.
-
-    Attributes
-    ----------
-    pending_max
-        Answered events per task that wait for their label.
-    remembered_max
-        Ids per task by which a second or late label is known.
-    history_keys_max
-        Keys per task and field whose past is remembered.
-    future_skew
-        How far an event time may be ahead of the time at which the broker appended it.
-    input_wait
-        How long an input that does not answer (no leader) holds the others up.
-    batch_max
-        Records per transaction.
-    buffer_max_bytes
-        Records read and not yet taken, per input.
-    """
-
-    pending_max: Annotated[int, Field(gt=0, le=1_000_000_000)] = 1_000_000
-    remembered_max: Annotated[int, Field(gt=0, le=1_000_000_000)] = 1_000_000
-    history_keys_max: Annotated[int, Field(gt=0, le=1_000_000_000)] = 100_000
-    future_skew: Duration = "1h"
-    input_wait: Duration = "5s"
-    batch_max: Annotated[int, Field(gt=0, le=100_000)] = 5_000
-    # less than a mebibyte throws away what was prefetched again and again
-    buffer_max_bytes: Annotated[int, Field(ge=MIB, le=1024 * MIB)] = 16 * MIB
-
-    @property
-    def future_skew_ms(self) -> int:
-        """Return `future_skew` in milliseconds."""
-        return parse_duration_ms(self.future_skew)
-
-    @property
-    def input_wait_ms(self) -> int:
-        """Return `input_wait` in milliseconds."""
-        return parse_duration_ms(self.input_wait)
 
 
 class Line(Declared):
@@ -153,8 +49,14 @@ class Line(Declared):
     ----------
     question, owner, incumbent
         For people: what is asked, who asks, and the rule in use today.
+    kind
+        ``binary`` (the label is yes or no, the score the probability of yes), ``multiclass`` (one
+        of `classes`; a probability for each), ``regression`` (a number), or ``anomaly`` (no label
+        is learned: each event is, once it was scored; the higher, the odder).
+    classes
+        Of a multiclass line, in the order in which their probabilities are told.
     events, labels
-        Topics; a line without labels only scores.
+        Topics; a line without labels only scores, or looks for anomalies.
     id
         Field of an event that names it for good.
     refers_to, label
@@ -177,6 +79,8 @@ class Line(Declared):
     question: Text = ""
     owner: Text = ""
     incumbent: Text = ""
+    kind: Kind = "binary"
+    classes: tuple[ClassName, ...] = ()
     events: TopicName
     labels: TopicName | None = None
     id: FieldName
@@ -191,7 +95,7 @@ class Line(Declared):
     limits: Limits = Limits()
     baselines: Annotated[
         dict[Name, Recipe], Field(min_length=1, max_length=20), AfterValidator(_in_name_order)
-    ] = {"base-rate": "BaseRate()"}
+    ] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -204,6 +108,36 @@ class Line(Declared):
             raise ValueError("on_expiry = negative needs labels: else all would be learned as no")
         if self.labels == self.events:
             raise ValueError("events and labels are two topics")
+        return self
+
+    @model_validator(mode="after")
+    def _is_of_its_kind(self) -> Self:
+        if self.kind != "multiclass" and self.classes:
+            raise ValueError('classes are for kind = "multiclass"')
+        if self.kind == "multiclass" and not CLASSES_MIN <= len(self.classes) <= CLASSES_MAX:
+            raise ValueError(
+                f"a multiclass line names its {CLASSES_MIN} to {CLASSES_MAX} classes:"
+                ' classes = ["a", "b", "c"]'
+            )
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes: each is named once")
+        if self.on_expiry == "negative" and self.kind != "binary":
+            raise ValueError("on_expiry = negative is for binary lines: no other label means no")
+        threshold = self.decision.threshold
+        if self.kind in PROBABLE and threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(
+                f"decision.threshold of a {self.kind} line is a probability: from 0 to 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _with_what_its_kind_takes(self) -> Self:
+        """Fill in what nobody declared and what hangs on the kind."""
+        if self.kind in PROBABLE and self.decision.threshold is None:
+            decision = self.decision.model_copy(update={"threshold": THRESHOLD})
+            object.__setattr__(self, "decision", decision)
+        if not self.baselines:
+            object.__setattr__(self, "baselines", dict(BASELINES[self.kind]))
         return self
 
     @property

@@ -16,11 +16,18 @@ class LearnFailed(Exception):  # noqa: N818  # a fact about a label, counted
 class Learner(Protocol):
     """What a slot holds: anything that scores features and learns a label."""
 
-    def score(self, features: Features) -> float:
-        """Return the probability of the positive label, before learning it."""
+    def score(self, features: Features) -> Any:
+        """Return what the line's kind asks for.
 
-    def learn(self, features: Features, label: bool) -> None:
-        """Learn one label; raise `LearnFailed` when that left no trace."""
+        Binary: the probability of yes. Multiclass: a tuple, one for each class in their order.
+        Regression: the value. Anomaly: how odd the event is.
+        """
+
+    def learn(self, features: Features, label: Any) -> None:
+        """Learn one label, of an anomaly line (None) the event.
+
+        Raises `LearnFailed` when that left no trace.
+        """
 
     def river(self) -> Any:
         """Return the model with all that it has learned, as a snapshot keeps it."""

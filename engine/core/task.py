@@ -12,7 +12,8 @@ from engine.core.dead_letter import Origin, dead_letter
 from engine.core.features import Features, extractor
 from engine.core.history import History
 from engine.core.journal import runs
-from engine.core.labels import EVICTED, EXPIRED, NEGATIVE, LabelJoin, waiting
+from engine.core.kinds import encoders, kind_of
+from engine.core.labels import EVICTED, EXPIRED, NEGATIVE, UNUSED, LabelJoin, waiting
 from engine.core.ordering import (
     NO_TIME,
     RECORD_OVERHEAD_BYTES,
@@ -28,18 +29,10 @@ from engine.core.record import (
     LABELS,
     RETRY,
     SHADOW,
-    Headers,
     Record,
 )
 from engine.core.run import Run
-from engine.core.score import (
-    EncodeAnswer,
-    EncodeShadow,
-    Place,
-    answer_encoder,
-    shadow_encoder,
-    subject,
-)
+from engine.core.score import EncodeAnswer, EncodeShadow, Place, subject, trace
 from engine.core.spec import Learner, LearnFailed, Slot, Spec
 from schemas.avro import Rejection
 from schemas.framing import Codec
@@ -48,7 +41,6 @@ from schemas.varint import varint
 LEARN_FAILED = "learn-failed"  # by a slot, restored to what it was
 FORGOTTEN = "forgotten"  # keys whose past was dropped, for others
 FUTURE = Rejection("time", "future", "event time is too far ahead")
-TRACE_HEADER = "traceparent"  # W3C trace context: an answer belongs to its event's trace
 
 
 class Task:
@@ -85,17 +77,16 @@ class Task:
         line = spec.line
         self.spec, self._seated = spec, False
         self._extract = extractor(line)
-        self._threshold = line.decision.threshold
+        self._kind = kind_of(line)
         self._id, self._time = line.id, spec.event_schema.event_time or ""
         self._refers_to, self._label = line.refers_to or "", line.label or ""
+        # what never waits is never joined: a line without labels, or one that learns events
+        self._waits = self._kind.learns_labels and spec.label_schema is not None
         names = [(slot.slot, slot.model) for slot in (spec.champion, *spec.others)]
         self._encoders: dict[int, tuple[EncodeAnswer, EncodeShadow]] = {}
         for which in (EVENTS, RETRY):
             place = Place(spec.inputs[which] or "", self.partition, spec.revision)
-            self._encoders[which] = (
-                answer_encoder(*names[0], place),
-                shadow_encoder(names[1:], place),
-            )
+            self._encoders[which] = encoders(line, names, place)
         events = Codec(spec.event_schema, spec.writers)
         labels = Codec(spec.label_schema, spec.writers) if spec.label_schema else None
         self._codecs = (events, labels, events)
@@ -114,6 +105,11 @@ class Task:
         self._slots, self._seated = tuple(kept.get(slot.identity, slot) for slot in told), True
         self._score_of = [slot.learner.score for slot in self._slots]
         self._learn_of = [slot.learner.learn for slot in self._slots]
+
+    @property
+    def stream_time_ms(self) -> int:
+        """Return the highest event time taken so far."""
+        return self._stream_time_ms
 
     def state(self) -> dict[str, Any]:
         """Return all that later runs depend on, beside the configuration: plain data and models.
@@ -211,7 +207,7 @@ class Task:
             if isinstance(datum, Rejection):
                 self._reject(run, which, record, datum)
             elif which == LABELS:
-                self._learn(run, datum)
+                self._learn(run, record, datum)
             else:
                 self._score(run, which, record, datum)
         run.next_offsets = tuple(self.next_offsets)
@@ -227,28 +223,32 @@ class Task:
         if self._history and (forgotten := self._history.extend(datum, features)):
             run.counts[FORGOTTEN] += forgotten
         try:
-            probabilities = [score(features) for score in self._score_of]
+            scores = [score(features) for score in self._score_of]
         except Exception:  # whatever a model raises for an event is the event's own trouble
-            probabilities = [_guarded(score, features) for score in self._score_of]
-        probability = probabilities[0]
-        if not 0.0 <= probability <= 1.0:  # NaN is neither
-            why = Rejection("score", "no-probability", "the champion's score is no probability")
-            self._reject(run, which, record, why)
+            scores = [_guarded(score, features) for score in self._score_of]
+        low, high, threshold, invalid, best, _, _ = kind = self._kind
+        deciding = scores[0] if best is None else best(scores[0])
+        if not low <= deciding <= high:  # NaN is neither
+            self._reject(run, which, record, invalid)
             return
         offset, _, key, _, headers = record
         identity: str = datum[self._id]
         answer, shadow = self._encoders[which]
         about, place = subject(identity, time_ms), varint(offset)
-        value = answer(about, place, probability, probability >= self._threshold)
-        run.emissions.append((ANSWER, key, value, _trace(headers) if headers else None))
-        if len(probabilities) > 1:
-            others = [p if 0.0 <= p <= 1.0 else None for p in probabilities[1:]]
+        value = answer(about, place, scores[0], deciding >= threshold)
+        run.emissions.append((ANSWER, key, value, trace(headers) if headers else None))
+        if len(scores) > 1:
+            if best is None:
+                others = [s if low <= s <= high else None for s in scores[1:]]
+            else:
+                others = [s if kind.valid(s) else None for s in scores[1:]]
             run.emissions.append((SHADOW, key, shadow(about, place, others), None))
         run.counts["answers"] += 1
-        if self.spec.label_schema is None:
-            return  # nothing is ever learned
-        if evicted := self._join.wait(identity, features, self._stream_time_ms):
-            run.counts[EVICTED] += evicted
+        if self._waits:
+            if evicted := self._join.wait(identity, features, self._stream_time_ms):
+                run.counts[EVICTED] += evicted
+        elif not kind.learns_labels:
+            self._teach(run, features, None)
 
     def _expire(self, run: Run, time_ms: int) -> None:
         negative = self.spec.line.on_expiry == "negative"
@@ -257,14 +257,23 @@ class Task:
                 self._teach(run, features, False)
             run.counts[NEGATIVE if negative else EXPIRED] += 1
 
-    def _learn(self, run: Run, datum: dict[str, Any]) -> None:
-        label: bool = datum[self._label]
+    def _learn(self, run: Run, record: Record, datum: dict[str, Any]) -> None:
+        label: Any = datum[self._label]
+        kind = self._kind
+        if kind.truth is not None:
+            label = kind.truth(label)
+            if isinstance(label, Rejection):
+                self._reject(run, LABELS, record, label)
+                return
+        if not kind.learns_labels:
+            run.counts[UNUSED] += 1
+            return
         outcome, features = self._join.match(datum[self._refers_to], label, self._stream_time_ms)
         if features is not None:
             self._teach(run, features, label)
         run.counts[outcome] += 1
 
-    def _teach(self, run: Run, features: Features, label: bool) -> None:
+    def _teach(self, run: Run, features: Features, label: Any) -> None:
         for learn in self._learn_of:
             try:
                 learn(features, label)
@@ -279,13 +288,8 @@ class Task:
         run.counts["dead_letters" if which != LABELS else "dead_labels"] += 1
 
 
-def _guarded(score: Callable[[Features], float], features: Features) -> float:
+def _guarded(score: Callable[[Features], Any], features: Features) -> Any:
     try:
         return score(features)
     except Exception:
         return math.nan
-
-
-def _trace(headers: list[tuple[str, bytes | None]]) -> Headers:
-    """Return the trace context among an event's headers, for its answer."""
-    return [header for header in headers if header[0] == TRACE_HEADER] or None

@@ -11,7 +11,7 @@ from engine.broker.reader import partition_offsets, read_range
 from engine.core.line import Line
 from engine.core.record import Record
 from lab_replay.metrics import Scored, evaluate
-from lab_replay.prediction_log import NO_LABEL, PredictionLog
+from lab_replay.prediction_log import PredictionLog
 from schemas.avro import Schema
 from schemas.engine_schemas import engine_schema
 from topics.naming import LineTopics, line_topics
@@ -134,9 +134,9 @@ def _answers(
             probability = slot["probability"]
             column = columns.setdefault(slot["model"], [])
             column.append(float("nan") if probability is None else probability)
-    label = np.array([truth.get(identity, NO_LABEL) for identity in ids], dtype=np.int8)
-    arrays = {name: np.array(column) for name, column in columns.items()}
-    return PredictionLog(ids, np.array(times), label, arrays), appended
+    label = np.array([truth.get(identity, np.nan) for identity in ids], np.float64)
+    scores = {name: np.array(column) for name, column in columns.items()}
+    return PredictionLog(np.array(times), label, scores), appended
 
 
 def _letters(

@@ -170,7 +170,8 @@ def _lab(space: Workspace, broker: str, bar: Bar) -> tuple[ExperimentResult, str
     schemas = (space.schema_of(EVENTS), space.schema_of(LABELS))
     experiment = Experiment.load(space.experiment_path(EXPERIMENT))
     out = space.state_dir / "experiments" / EXPERIMENT
-    with bar("replaying in the lab", total) as step:
+    # each past is walked twice: partitions learn apart, and together
+    with bar("replaying in the lab", 2 * total) as step:
         result = run_experiment(experiment, line, schemas, Recording.open(folder), out, step)
     registry = Registry(space.models_dir, load_public_keys(space.keys_dir))
     versions = register(result, registry, Signer.load(space.private_key))

@@ -7,9 +7,14 @@ import copyreg
 import pickle
 from typing import Any
 
+from river.forest import AMFClassifier
 from river.proba import Gaussian
+from river.tree import HoeffdingAdaptiveTreeClassifier
+from river.tree.nodes.branch import DTBranch
 from river.tree.nodes.htc_nodes import LeafMajorityClass
 from river.tree.splitter.nominal_splitter_classif import NominalSplitterClassif
+from river.tree.utils import add_dict_values
+from river.utils.norm import normalize_values_in_dict
 
 
 class InOrder(dict[Any, None]):
@@ -43,7 +48,30 @@ def _unseeded(value: Gaussian) -> tuple[Any, ...]:
     return Gaussian, (), state
 
 
+def _adaptive_probabilities(tree: Any, x: dict[Any, Any]) -> dict[Any, float]:
+    """Do as river's adaptive tree does, and sum in the order of the classes, as its others do."""
+    probabilities = dict.fromkeys(sorted(tree.classes), 0.0)
+    root: Any = tree._root
+    if root is None:
+        return probabilities
+    leaves: Any = root.traverse(x, until_leaf=True) if isinstance(root, DTBranch) else [root]
+    for leaf in leaves:
+        told = leaf.prediction(x, tree=tree)
+        probabilities = add_dict_values(probabilities, told, inplace=True)
+    return normalize_values_in_dict(probabilities)
+
+
+_mondrian_probabilities: Any = AMFClassifier.predict_proba_one
+
+
+def _ordered_probabilities(forest: Any, x: dict[Any, Any]) -> dict[Any, float]:
+    """Return a Mondrian forest's probabilities in the order of the classes, for who sums them."""
+    return dict(sorted(_mondrian_probabilities(forest, x).items()))
+
+
 # How pickle, deepcopy and the state digest are told of a class that is not ours.
 copyreg.pickle(Gaussian, _unseeded)
 # All leaves of classification trees inherit it.
 setattr(LeafMajorityClass, "new_nominal_splitter", staticmethod(NominalSplitter))  # noqa: B010
+setattr(HoeffdingAdaptiveTreeClassifier, "predict_proba_one", _adaptive_probabilities)  # noqa: B010
+setattr(AMFClassifier, "predict_proba_one", _ordered_probabilities)  # noqa: B010

@@ -61,7 +61,7 @@ def spec_of(revision: Revision, writers_of: WritersOf = by_head) -> Spec:
     label_schema = declared["label_schema"]
     champion = revision.slots[CHAMPION]
     others = [
-        Slot(slot, model.label, cold(model.recipe), model.recipe)
+        _slot(line, slot, model.label, model.recipe)
         for slot, model in sorted(revision.slots.items())
         if slot != CHAMPION
     ]
@@ -71,7 +71,7 @@ def spec_of(revision: Revision, writers_of: WritersOf = by_head) -> Spec:
         inputs=(line.events, line.labels, line_topics(line.name).retry),
         event_schema=Schema.parse(declared["event_schema"]),
         label_schema=Schema.parse(label_schema) if label_schema else None,
-        champion=Slot(CHAMPION, champion.label, cold(champion.recipe), champion.recipe),
+        champion=_slot(line, CHAMPION, champion.label, champion.recipe),
         others=(*others, *baselines(line)),
         writers=writers_of([Schema.parse(told) for told in declared.get("writers", ())]),
     )
@@ -79,4 +79,8 @@ def spec_of(revision: Revision, writers_of: WritersOf = by_head) -> Spec:
 
 def baselines(line: Line) -> list[Slot]:
     """Return a line's baselines: always scored beside the champion."""
-    return [Slot(BASELINE, name, cold(recipe), recipe) for name, recipe in line.baselines.items()]
+    return [_slot(line, BASELINE, name, recipe) for name, recipe in line.baselines.items()]
+
+
+def _slot(line: Line, slot: str, name: str, recipe: str) -> Slot:
+    return Slot(slot, name, cold(recipe, line.kind, line.classes), recipe)

@@ -1,47 +1,24 @@
 """The one interface between the fold and a model library: score features, learn a label."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from engine.core.features import Features
 from engine.core.spec import LearnFailed
+from engine.errors import LablineError
+from engine.models.adapters import RiverClassifier as RiverClassifier
+from engine.models.adapters import adapted
+from engine.models.named import is_name
 from engine.models.recipes import parse
 from engine.models.state import dump, load
 from engine.models.twin import twin_of
 
-NO_OPINION = 0.5  # what a classifier that has seen no label answers
 HELD_MAX = 2_000  # scores and labels between two copies of a model's state
-
-
-class RiverClassifier:
-    """A river binary classifier, as the fold sees it.
-
-    Examples
-    --------
-    >>> classifier = RiverClassifier(parse("BaseRate()"))
-    >>> classifier.learn({}, True)
-    >>> classifier.score({})
-    0.6666666666666666
-    """
-
-    __slots__ = ("_model", "_predict", "learn")
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._predict = model.predict_proba_one
-        self.learn = model.learn_one
-
-    def score(self, features: Features) -> float:
-        """Return the probability of the positive label."""
-        probabilities: dict[bool, float] = self._predict(features)
-        if not probabilities:
-            return NO_OPINION
-        return probabilities.get(True, 0.0)
-
-    def river(self) -> Any:
-        """Return the river estimator with all that it has learned."""
-        return self._model
+_SCORED = object()  # in place of a label: it was only scored
+#: Kinds of lines whose models may have a twin.
+_TWINNED = frozenset({"binary", "regression"})
 
 
 class Learner:
@@ -53,7 +30,12 @@ class Learner:
     Parameters
     ----------
     model
-        A river classifier, fresh or with what it has learned.
+        Fresh or with what it has learned.
+    kind, classes
+        Of its line: what it scores and learns.
+    known
+        Whether its state is one that `engine.models.state` loads. What comes by the name of a
+        function is not, and lives as long as its process.
 
     Examples
     --------
@@ -63,25 +45,37 @@ class Learner:
     (0.6666666666666666, 3)
     """
 
-    __slots__ = ("_copy", "_held", "_inner", "_learn", "_score")
+    __slots__ = ("_classes", "_copy", "_held", "_inner", "_keep", "_kind", "_learn", "_revive",
+                 "_score")  # fmt: skip
 
-    def __init__(self, model: Any) -> None:
+    def __init__(
+        self, model: Any, kind: str = "binary", classes: Sequence[str] = (), *, known: bool = True
+    ) -> None:
+        self._kind, self._classes = kind, tuple(classes)
+        self._keep: Callable[[Any], Any] = dump if known else copy.deepcopy
+        self._revive: Callable[[Any], Any] = load if known else copy.deepcopy
         self._use(model)
-        self._copy = dump(model)
-        self._held: list[tuple[Features, bool | None]] = []  # label None: it was only scored
+        self._copy = self._keep(model)
+        self._held: list[tuple[Features, Any]] = []
 
     def _use(self, model: Any) -> None:
-        self._inner = _fastest(model)
-        self._score: Callable[[Features], float] = self._inner.score
-        self._learn: Callable[[Features, bool], None] = self._inner.learn
+        inner: Any = None
+        if self._kind in _TWINNED and self._keep is dump:
+            inner = twin_of(model)
+        self._inner: Any = inner or adapted(model, self._kind, self._classes)
+        self._score: Callable[[Features], Any] = self._inner.score
+        self._learn: Callable[[Features, Any], None] = self._inner.learn
 
-    def score(self, features: Features) -> float:
-        """Return the probability of the positive label."""
-        self._hold(features, None)
+    def score(self, features: Features) -> Any:
+        """Return what the line's kind asks for.
+
+        The probability of yes; of each class, in their order; the value; how odd the event is.
+        """
+        self._hold(features, _SCORED)
         return self._score(features)
 
-    def learn(self, features: Features, label: bool) -> None:
-        """Learn one label.
+    def learn(self, features: Features, label: Any) -> None:
+        """Learn one label, or of an anomaly line the event.
 
         Raises
         ------
@@ -97,31 +91,45 @@ class Learner:
             raise LearnFailed(type(error).__name__) from error
         self._hold(features, label)
 
-    def _hold(self, features: Features, label: bool | None) -> None:
+    def _hold(self, features: Features, label: Any) -> None:
         held = self._held
         held.append((features, label))
         if len(held) > HELD_MAX:
-            self._copy = dump(self.river())
+            self._copy = self._keep(self.river())
             held.clear()
 
     def _restore(self) -> None:
-        self._use(load(self._copy))
+        self._use(self._revive(self._copy))
         for features, label in self._held:
-            if label is not None:
+            if label is not _SCORED:
                 self._learn(features, label)
                 continue
             with suppress(Exception):  # it raised the first time, too
                 self._score(features)
 
     def river(self) -> Any:
-        """Return the river estimator with all that it has learned."""
+        """Return the model with all that it has learned."""
         return self._inner.river()
 
 
-def _fastest(model: Any) -> Any:
-    return twin_of(model) or RiverClassifier(model)
+def cold(
+    recipe: str, kind: str = "binary", classes: Sequence[str] = (), *, named: bool = False
+) -> Learner:
+    """Return the learner of a recipe that has learned nothing; see `parse`.
 
-
-def cold(recipe: str) -> Learner:
-    """Return the learner of a recipe that has learned nothing."""
-    return Learner(parse(recipe))
+    Examples
+    --------
+    >>> learner = cold("ClassShares()", "multiclass", ("a", "b"))
+    >>> learner.learn({}, "b")
+    >>> learner.score({})
+    (0.0, 1.0)
+    """
+    model = parse(recipe, kind, classes, named=named)
+    try:
+        return Learner(model, kind, classes, known=not is_name(recipe))
+    except (TypeError, AttributeError, RecursionError) as error:
+        raise LablineError(
+            "LL-RECIPE",
+            f"{recipe.strip()} gave a {type(model).__name__} that cannot be copied: {error}",
+            "a failed learn is undone by a copy: let copy.deepcopy work on it",
+        ) from error

@@ -1,58 +1,41 @@
 """Recipes: a model as declared data, an expression over an allow-list of estimators.
 
 An expression such as ``Select("x") | StandardScaler() | LogisticRegression()`` is parsed, never
-evaluated: names, calls with literal arguments, ``|`` and ``+`` are all there is.
+evaluated: names, calls with literal arguments or further calls, ``|`` and ``+`` are all there is.
 """
 
 import ast
 import difflib
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
-from river import (
-    base,
-    compose,
-    linear_model,
-    naive_bayes,
-    optim,
-    preprocessing,
-    tree,
-)
+from river import compose
 
-import engine.models.chance  # noqa: F401  # before any model is made
 from engine.errors import LablineError
-from engine.models.estimators import BaseRate, NoChange, Select
+from engine.models.allowed import ALLOWED
+from engine.models.fitting import check_kind, try_out
+from engine.models.named import is_name, refuse_name, resolve
 
-ALLOWED: dict[str, Any] = {
-    estimator.__name__: estimator
-    for estimator in (
-        BaseRate,
-        NoChange,
-        Select,
-        linear_model.ALMAClassifier,
-        linear_model.LogisticRegression,
-        linear_model.PAClassifier,
-        linear_model.Perceptron,
-        naive_bayes.GaussianNB,
-        optim.AdaGrad,
-        optim.Adam,
-        optim.SGD,
-        preprocessing.MinMaxScaler,
-        preprocessing.OneHotEncoder,
-        preprocessing.StandardScaler,
-        tree.HoeffdingAdaptiveTreeClassifier,
-        tree.HoeffdingTreeClassifier,
-    )
-}
 RECIPE_MAX_CHARACTERS = 4_000
 PARAMETERS = "see the estimators' parameters in river's documentation"
 
 
-def parse(recipe: str) -> Any:
-    """Return the fresh river classifier that a recipe describes.
+def parse(
+    recipe: str, kind: str = "binary", classes: Sequence[str] = (), *, named: bool = False
+) -> Any:
+    """Return the fresh model that a recipe describes.
 
-    It is tried once on an event without features, so that a parameter of the wrong type is said
-    here and not by a scorer.
+    A second one is tried on an event or two, so that a parameter of the wrong type is said here
+    and not by a scorer.
+
+    Parameters
+    ----------
+    kind, classes
+        Of the line that it is for.
+    named
+        Whether the recipe may name a function, ``package.module:function``: that runs code of
+        the user's, so only the lab does it, and never for what a control record says.
 
     Raises
     ------
@@ -63,6 +46,8 @@ def parse(recipe: str) -> Any:
     --------
     >>> print(parse("Select('x') | StandardScaler() | LogisticRegression(optimizer=SGD(0.05))"))
     Select | StandardScaler | LogisticRegression
+    >>> print(parse("MinMaxScaler() | HalfSpaceTrees(seed=1)", "anomaly"))
+    MinMaxScaler | HalfSpaceTrees
     >>> parse("LogisticRegresion()")
     Traceback (most recent call last):
     engine.errors.LablineError: LL-RECIPE: unknown estimator LogisticRegresion
@@ -70,26 +55,33 @@ def parse(recipe: str) -> Any:
     """
     if len(recipe) > RECIPE_MAX_CHARACTERS:
         raise _refused("the recipe is too long", f"at most {RECIPE_MAX_CHARACTERS} characters")
+    if is_name(recipe):
+        if not named:
+            raise refuse_name(recipe)
+        model, trial = resolve(recipe), resolve(recipe)
+    else:
+        model, trial = _expression(recipe)
+        check_kind(model, kind)
+    try_out(trial, recipe, kind, classes)
+    return model
+
+
+def _expression(recipe: str) -> tuple[Any, Any]:
+    """Return an expression's model, and another one to try it."""
     try:
         body = ast.parse(recipe.strip(), mode="eval").body
-        model, twin = _build(body), _build(body)
+        return _build(body), _build(body)
     except SyntaxError as error:
         raise _refused(
             f"not an expression: {error.msg}", "write Estimator(...) | Estimator(...)"
         ) from error
     except RecursionError as error:
         raise _refused("the recipe is nested too deeply", "write it flatter") from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise _refused(str(error), PARAMETERS) from error
-    if not isinstance(model, base.Classifier):
-        raise _refused("the recipe is no classifier", "end it with | LogisticRegression() or such")
-    try:
-        twin.predict_proba_one({})
-        twin.learn_one({}, True)
-        twin.predict_proba_one({})
-    except Exception as error:
-        raise _refused(f"the recipe does not learn: {error}", PARAMETERS) from error
-    return model
+    except LablineError:
+        raise
+    except Exception as error:  # whatever a constructor says of its parameters
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise _refused(told, PARAMETERS) from error
 
 
 def _build(node: ast.expr) -> Any:
@@ -99,23 +91,34 @@ def _build(node: ast.expr) -> Any:
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return compose.TransformerUnion(*_parts(left), *_parts(right))
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
-            named = {keyword.arg: _build(keyword.value) for keyword in keywords if keyword.arg}
-            if len(named) < len(keywords):
-                raise _refused("** is not part of a recipe", "name the parameters")
-            estimator = _estimator(name)
-            if "seed" in inspect.signature(estimator).parameters and named.get("seed") is None:
-                raise _refused(
-                    f"{name} needs a seed", "the same past must give the same model: seed=1"
-                )
-            return estimator(*(_build(argument) for argument in args), **named)
+            return _called(name, args, keywords)
         case ast.Constant(value=bool() | int() | float() | str() | None as value):
             return value
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return -value
+        case ast.List(elts=parts):
+            return [_build(part) for part in parts]
+        case ast.Tuple(elts=parts):
+            return tuple(_build(part) for part in parts)
+        case ast.Dict(keys=keys, values=values) if None not in keys:
+            pairs = zip(keys, values, strict=True)
+            return {_build(key): _build(value) for key, value in pairs if key is not None}
     raise _refused(
         f"{ast.unparse(node)[:60]} is not part of a recipe",
         "use estimators with literal parameters, | and +",
     )
+
+
+def _called(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Any:
+    named = {keyword.arg: _build(keyword.value) for keyword in keywords if keyword.arg}
+    if len(named) < len(keywords):
+        raise _refused("** is not part of a recipe", "name the parameters")
+    estimator = _estimator(name)
+    arguments = [_build(argument) for argument in args]
+    told = inspect.signature(estimator)
+    if "seed" in told.parameters and told.bind(*arguments, **named).arguments.get("seed") is None:
+        raise _refused(f"{name} needs a seed", "the same past must give the same model: seed=1")
+    return estimator(*arguments, **named)
 
 
 def _steps(node: ast.expr) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from engine.errors import LablineError
 from engine.models.control import ModelRef
 from engine.models.envelope import seal, unseal
+from engine.models.named import is_name, refuse_name
 from engine.models.signing import PublicKeys, Signer
 
 FORMAT = 1
@@ -32,7 +33,15 @@ class Registry:
         self._keys = keys
 
     def register(self, name: str, recipe: str, lineage: dict[str, Any], signer: Signer) -> ModelRef:
-        """Write a new version, or return the newest when recipe and lineage are the same."""
+        """Write a new version, or return the newest when recipe and lineage are the same.
+
+        Raises
+        ------
+        LablineError
+            ``LL-RECIPE`` for a function's name: there is nothing that a signature could vouch for.
+        """
+        if is_name(recipe):
+            raise refuse_name(recipe)
         if not NAME.fullmatch(name):
             raise LablineError(
                 "LL-MODEL-NAME", f"{name!r} is no model name", "small letters, digits, . _ -"

@@ -1,6 +1,7 @@
 """Taking a task's snapshot, and making a task of one."""
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 from engine.core.snapshot import Header, Origin, Sealed
@@ -53,7 +54,8 @@ def revived(sealed: Sealed, spec: Spec) -> Task | str:
         if state_digest(state) != sealed.header.state_digest:
             return "its state is not the one that was written"
         task = Task(spec, sealed.header.partition, state["next_offsets"])
-        task.restore(state, Learner)
+        line = spec.line
+        task.restore(state, partial(Learner, kind=line.kind, classes=line.classes))
     except LablineError as error:
         return error.message
     except Exception as error:  # whatever another version's state provokes in this one's classes

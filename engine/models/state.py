@@ -1,77 +1,35 @@
 """A model's learned state as bytes and back: pickle, with an exact list of what it may name.
 
 The bytes are only ever loaded after their MAC or signature was verified; the list here is the
-second lock. It lives in this file, never in what is loaded.
+second lock. It lives in our own code, never in what is loaded.
 """
 
 import io
 import pickle
 from typing import Any, NoReturn
 
-from river import linear_model
+from river.ensemble import LeveragingBaggingClassifier
+from river.linear_model import PAClassifier
+from river.multiclass import OutputCodeClassifier
+from river.preprocessing import TargetStandardScaler
 
 import engine.models.chance  # noqa: F401  # before any state is dumped or loaded
 from engine.errors import LablineError
+from engine.models.ordered import PARegressor
+from engine.models.state_globals import GLOBALS as GLOBALS
 
-_RIVER = {
-    "river._river_rust.drift": ("AdaptiveWindowing",),
-    "river._river_rust.vectordict": ("VectorDict",),
-    "river.compose.pipeline": ("Pipeline",),
-    "river.compose.union": ("TransformerUnion",),
-    "river.drift.adwin": ("ADWIN",),
-    "river.linear_model.alma": ("ALMAClassifier",),
-    "river.linear_model.log_reg": ("LogisticRegression",),
-    "river.linear_model.pa": ("PAClassifier",),
-    "river.linear_model.perceptron": ("Perceptron",),
-    "river.naive_bayes.gaussian": ("GaussianNB", "GaussianNB._make_gaussian"),
-    "river.optim.ada_grad": ("AdaGrad",),
-    "river.optim.adam": ("Adam",),
-    "river.optim.initializers": ("Zeros",),
-    "river.optim.losses": ("Hinge", "Log"),
-    "river.optim.schedulers": ("Constant",),
-    "river.optim.sgd": ("SGD",),
-    "river.preprocessing.one_hot": ("OneHotEncoder",),
-    "river.preprocessing.scale": ("MinMaxScaler", "StandardScaler"),
-    "river.proba.gaussian": ("Gaussian",),
-    "river.stats.maximum": ("Max",),
-    "river.stats.mean": ("Mean",),
-    "river.stats.minimum": ("Min",),
-    "river.stats.var": ("Var",),
-    "river.tree.hoeffding_adaptive_tree_classifier": ("HoeffdingAdaptiveTreeClassifier",),
-    "river.tree.hoeffding_tree_classifier": ("HoeffdingTreeClassifier",),
-    "river.tree.nodes.branch": (
-        "NominalBinaryBranch",
-        "NominalMultiwayBranch",
-        "NumericBinaryBranch",
+_TAUS = frozenset({"_calc_tau_0", "_calc_tau_1", "_calc_tau_2"})
+#: Methods that river's own objects hold, by the exact class that has them.
+_METHODS: dict[type, frozenset[str]] = {
+    LeveragingBaggingClassifier: frozenset(
+        {"_leveraging_bag", "_leveraging_bag_me", "_leveraging_bag_wt", "_leveraging_subag"}
     ),
-    "river.tree.nodes.hatc_nodes": (
-        "AdaLeafClassifier",
-        "AdaNomBinaryBranchClass",
-        "AdaNomMultiwayBranchClass",
-        "AdaNumBinaryBranchClass",
-    ),
-    "river.tree.nodes.htc_nodes": (
-        "LeafMajorityClass",
-        "LeafNaiveBayes",
-        "LeafNaiveBayesAdaptive",
-    ),
-    "river.tree.splitter.gaussian_splitter": ("GaussianSplitter",),
+    OutputCodeClassifier: frozenset({"_next_code"}),
+    PAClassifier: _TAUS,
+    PARegressor: _TAUS,
+    TargetStandardScaler: frozenset({"_scale", "_unscale"}),
+    str: frozenset({"lower"}),
 }
-_OTHERS = {
-    "builtins": ("dict", "float", "set"),
-    "collections": ("Counter", "OrderedDict", "defaultdict"),
-    "engine.models.chance": ("InOrder", "NominalSplitter"),
-    "engine.models.estimators": ("BaseRate", "NoChange", "Select"),
-    "functools": ("partial",),
-    "random": ("Random",),
-}
-#: Every global that a state may name (``builtins.getattr`` stands for `_getattr`).
-GLOBALS = frozenset(
-    (module, name) for part in (_RIVER, _OTHERS) for module, names in part.items() for name in names
-) | {("builtins", "getattr")}
-
-#: Bound methods that river's own objects hold.
-_BOUND = frozenset({"_calc_tau_0", "_calc_tau_1", "_calc_tau_2"})
 
 
 def dump(state: object) -> bytes:
@@ -108,13 +66,10 @@ class _Restricted(pickle.Unpickler):
 
 
 def _getattr(owner: object, name: str) -> Any:
-    """Return a bound method of river's passive-aggressive classifiers, the only ones there are.
-
-    One of them is bound to the class.
-    """
-    ours = linear_model.PAClassifier in (owner, type(owner))
-    if not ours or name not in _BOUND:
-        raise _refused(f"getattr of {name[:60]!r}")
+    """Return one of the few methods that states hold, bound to an object or to its class."""
+    kind = owner if isinstance(owner, type) else type(owner)
+    if type(name) is not str or name not in _METHODS.get(kind, ()):
+        raise _refused(f"getattr of {str(name)[:60]!r}")
     return getattr(owner, name)
 
 

@@ -11,7 +11,14 @@ from schemas.avro import SINGLE_OBJECT_MARKER, DecodeBody, Rejection, Schema, bo
 from schemas.engine_schemas import engine_schema
 from schemas.framing import CONFLUENT_MARKER, GUID_MARKER, Headers, frame
 
-ENGINE_SCHEMAS = ("labline.Score", "labline.Shadow", "labline.Vitals", "labline.Journal")
+ENGINE_SCHEMAS = (
+    "labline.Score",
+    "labline.Shadow",
+    "labline.ClassScore",
+    "labline.ClassShadow",
+    "labline.Vitals",
+    "labline.Journal",
+)
 READERS_MAX = 1_000
 
 

@@ -60,12 +60,16 @@ def promote(
     events = workspace.released_schema_of(line.events)
     declared = declaration(line, events, labels, workspace.writers_of((line.events, line.labels)))
     control = read_control(bootstrap, keys)
+    slots = {slot: model}
     if line_name in control.lines:
         _refuse_other_line(Line.parse(control.lines[line_name].declaration["line"]), line)
+        slots = {**control.lines[line_name].slots, slot: model}
     elif slot != CHAMPION:
         raise LablineError(
             "LL-SLOT-NO-CHAMPION", f"line {line_name} has no champion yet", "promote one first"
         )
+    # a configuration that cannot be built must not wait for the factory to say so
+    spec_of(Revision(control.revision, line_name, declared, slots))
     record = promotion(
         previous=control.revision,
         line=line_name,
@@ -82,8 +86,6 @@ def promote(
             "another control record came first, so this one is void",
             "look at it and promote again",
         )
-    # a configuration that cannot be built must not wait for the factory to say so
-    spec_of(revision)
     return revision
 
 

@@ -1,18 +1,17 @@
 """Rows of files: JSON lines and CSV, what cannot be read kept with its line."""
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from engine.errors import LablineError
 from engine.publish.cells import Cells
+from engine.workspace.csv_table import BYTE_ORDER_MARK, csv_table
 from schemas.avro import Rejection, Schema
 from schemas.shape import expand
 
 LINE_MAX_CHARACTERS = 1_000_000
 SORT_MAX_ROWS = 1_000_000
-BYTE_ORDER_MARK = "\ufeff"
 
 
 class Row(NamedTuple):
@@ -93,40 +92,6 @@ def csv_rows(
         else:
             raw = dict(zip(header, found, strict=False))
             yield Row(line, raw, cells.datum(found))
-
-
-def csv_table(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | None]]:
-    r"""Yield line numbers and cells of a CSV, None for a line that is not CSV.
-
-    Its first line tells what stands between the cells: comma, semicolon or tab.
-
-    Examples
-    --------
-    >>> list(csv_table(["a;b\n", "1;2,5\n", "\n", '"x\n']))
-    [(1, ['a', 'b']), (2, ['1', '2,5']), (4, None)]
-    """
-    number = 0
-    source = iter(lines)
-    first = next(source, "").removeprefix(BYTE_ORDER_MARK)
-
-    def counted() -> Iterator[str]:
-        nonlocal number  # csv's own count stands still at a line that it cannot read
-        number = 1
-        yield first
-        for number, line in enumerate(source, start=2):  # noqa: B007  # read by the loop below
-            yield line
-
-    reader = csv.reader(counted(), delimiter=max(",;\t", key=first.count), strict=True)
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error:
-            yield number, None
-            continue
-        if cells is None:
-            return
-        if cells:
-            yield number, cells
 
 
 def in_time_order(rows: Iterable[Row], schema: Schema) -> Iterator[Row]:

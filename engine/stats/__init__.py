@@ -1,1 +1,1 @@
-"""stats."""
+"""Statistics of streams: pure, over arrays."""

@@ -12,6 +12,7 @@ from typing import Any
 import faust
 import structlog
 
+from engine.core.kinds import score_schemas
 from engine.workspace.workspace import Workspace
 from schemas.avro import Rejection, Schema
 from schemas.engine_schemas import engine_schema
@@ -19,13 +20,8 @@ from topics.naming import line_topics
 
 log = structlog.get_logger()
 
-#: Which of the engine's schemas a line's topics have.
-LINE_SCHEMAS = {
-    "scores": "labline.Score",
-    "shadow": "labline.Shadow",
-    "journal": "labline.Journal",
-    "vitals": "labline.Vitals",
-}
+#: Which of the engine's schemas a line's topics have, beside its scores.
+LINE_SCHEMAS = {"journal": "labline.Journal", "vitals": "labline.Vitals"}
 
 
 class StreamsApp(faust.App):
@@ -77,10 +73,12 @@ class StreamsApp(faust.App):
 
     def schema_of(self, topic: str) -> Schema:
         """Return the schema of a declared topic, or of one that a line writes."""
-        for line in self.workspace.lines():
-            for kind, name in line_topics(line)._asdict().items():
-                if name == topic and kind in LINE_SCHEMAS:
-                    return engine_schema(LINE_SCHEMAS[kind])
+        for line in self.workspace.lines().values():
+            scores, shadow = score_schemas(line)
+            schemas = {**LINE_SCHEMAS, "scores": scores, "shadow": shadow}
+            for what, name in line_topics(line.name)._asdict().items():
+                if name == topic and what in schemas:
+                    return engine_schema(schemas[what])
         return self.workspace.schema_of(topic)
 
     async def records(self, stream: Any, topic: str) -> AsyncIterator[dict[str, Any]]:

@@ -6,11 +6,19 @@ from engine.core.line import Line
 from engine.errors import LablineError
 from engine.workspace.workspace import Workspace, known
 from schemas.avro import Schema
+from schemas.shape import expand
 from topics.declaration import Topic
 
 NUMERIC = frozenset({"int", "long", "float", "double"})
 CATEGORICAL = frozenset({"string", "enum", "int", "long", "boolean"})
 KEYS = CATEGORICAL  # of what is remembered: equal values are one key
+#: What the truth is, by kind of line; where labels of anomalies exist they are yes or no.
+TRUTH = {
+    "binary": frozenset({"boolean"}),
+    "multiclass": frozenset({"string", "enum"}),
+    "regression": NUMERIC,
+    "anomaly": frozenset({"boolean"}),
+}
 
 
 def check_workspace(workspace: Workspace) -> list[LablineError]:
@@ -74,9 +82,23 @@ def _label_fields(line: Line, schema: Schema) -> Iterator[LablineError]:
     assert line.refers_to is not None
     assert line.label is not None
     yield from _timed(line, schema, "labels")
-    text, truth = frozenset({"string"}), frozenset({"boolean"})
+    text, truth = frozenset({"string"}), TRUTH[line.kind]
     yield from _field(line, schema, "refers_to", line.refers_to, text, required=True)
-    yield from _field(line, schema, "label", line.label, truth, required=True)
+    use = "label" if line.kind == "binary" else f"label of a {line.kind} line"
+    yield from _field(line, schema, use, line.label, truth, required=True)
+    yield from _classes(line, schema)
+
+
+def _classes(line: Line, schema: Schema) -> Iterator[LablineError]:
+    """Check that a label that is an enum has every class: others could never be learned."""
+    symbols = enum_symbols(schema, line.label or "")
+    strangers = [name for name in line.classes if symbols and name not in symbols]
+    if strangers:
+        yield LablineError(
+            "LL-LINE-CLASSES",
+            f"line {line.name}: {line.label} of {schema.name} is never {', '.join(strangers)}",
+            f"classes are some of its symbols: {', '.join(symbols)}",
+        )
 
 
 def _timed(line: Line, schema: Schema, what: str) -> Iterator[LablineError]:
@@ -146,6 +168,22 @@ def _types(told: object, named: dict[str, str]) -> Iterator[str]:
     else:
         assert isinstance(told, str)
         yield named.get(told, told)
+
+
+def enum_symbols(schema: Schema, name: str) -> tuple[str, ...]:
+    """Return what a field that is an enum may be; nothing for other fields.
+
+    Examples
+    --------
+    >>> schema = Schema.parse({"type": "record", "name": "R", "fields": [
+    ...     {"name": "y", "type": {"type": "enum", "name": "E", "symbols": ["A", "B"]}}]})
+    >>> enum_symbols(schema, "y"), enum_symbols(schema, "z")
+    (('A', 'B'), ())
+    """
+    for field in expand(schema.document)["fields"]:
+        if field["name"] == name and isinstance(field["type"], dict):
+            return tuple(field["type"].get("symbols", ()))
+    return ()
 
 
 def _partitioning(line: Line, topics: Mapping[str, Topic]) -> Iterator[LablineError]:

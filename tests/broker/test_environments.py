@@ -218,9 +218,9 @@ def planted(tree: Path) -> Path:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, tree / package, ignore=ignored)
     path = tree / "engine" / "core" / "task.py"
-    text, honest = path.read_text(), "probability = probabilities[0]\n"
+    text, honest = path.read_text(), "answer(about, place, scores[0], "
     assert text.count(honest) == 1
-    path.write_text(text.replace(honest, "probability = math.nextafter(probabilities[0], 1.0)\n"))
+    path.write_text(text.replace(honest, "answer(about, place, math.nextafter(scores[0], 1.0), "))
     return tree
 
 

@@ -138,13 +138,31 @@ FAULTS = (
         (
             (
                 TASK,
-                "                self._learn(run, datum)\n",
+                "                self._learn(run, record, datum)\n",
                 "                about = (record[2] or b'').decode()\n"
-                "                self._learn(run, {**datum, self._refers_to: about})\n",
+                "                self._learn(run, record, {**datum, self._refers_to: about})\n",
             ),
             (TASK, "self._join.wait(identity, ", "self._join.wait((key or b'').decode(), "),
         ),
         f"{UNIT}task.py",
+    ),
+    Fault(
+        "label of no declared class learned",
+        (("engine/core/kinds.py", "        if label in known:\n", "        if label:\n"),),
+        f"{UNIT}kinds.py",
+    ),
+    Fault(
+        "anomaly learned before it is scored",
+        (
+            (
+                TASK,
+                "            scores = [score(features) for score in self._score_of]\n",
+                "            if not self._kind.learns_labels:\n"
+                "                self._teach(run, features, None)\n"
+                "            scores = [score(features) for score in self._score_of]\n",
+            ),
+        ),
+        f"{UNIT}kinds.py",
     ),
     Fault(
         "aborted records read",

@@ -13,6 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from engine.core.class_score import class_answer_encoder, class_shadow_encoder
 from engine.core.dead_letter import Origin, dead_letter
 from engine.core.journal import CARRIED, MOVED, REBUILT, Entry, digest, encode_entry
 from engine.core.record import Headers, Record
@@ -111,6 +112,33 @@ def make_scores() -> None:
         for (slot, model), probability in zip(slots, (0.1, None), strict=True)
     ]
     save("shadow", shadow, {**EVENT, **PLACE, "scores": scores})
+
+
+def make_class_scores() -> None:
+    """Make a score and a shadow record of a multiclass line, and a value and its shadow."""
+    place = Place(PLACE["topic"], PLACE["partition"], PLACE["revision"])  # type: ignore[arg-type]
+    about = subject(EVENT["id"], EVENT["event_time_ms"])  # type: ignore[arg-type]
+    offset = varint(PLACE["offset"])  # type: ignore[arg-type]
+    slot, others, classes = ("champion", "m@2"), [("challenger", "n@1"), ("baseline", "b")], "abc"
+    told = {**EVENT, "answer": True, "slot": slot[0], "model": slot[1], **PLACE}
+    told |= dict.fromkeys(("propensity", "interval_low", "interval_high"))
+    best = {"probability": 0.5, "value": None, "label": "b", "probabilities": [0.25, 0.5, 0.25]}
+    nothing = {"probability": None, "value": None, "label": None, "probabilities": []}
+    vector = (0.25, 0.5, 0.25)
+    answer = class_answer_encoder(*slot, place, classes)(about, offset, vector, True)
+    save("class_score", answer, {**told, **best})
+    shadow = class_shadow_encoder(others, place, classes)(about, offset, [vector, None])
+    names = [{"slot": who, "model": model} for who, model in others]
+    scores = [{**names[0], **best}, {**names[1], **nothing}]
+    save("class_shadow", shadow, {**EVENT, **PLACE, "scores": scores})
+    answer = answer_encoder(*slot, place, probable=False)(about, offset, -12.5, True)
+    save("value_score", answer, {**told, "probability": None, "value": -12.5})
+    shadow = shadow_encoder(others, place, probable=False)(about, offset, [-12.5, None])
+    scores = [
+        {**who, "probability": None, "value": value}
+        for who, value in zip(names, (-12.5, None), strict=True)
+    ]
+    save("value_shadow", shadow, {**EVENT, **PLACE, "scores": scores})
 
 
 def make_journal_and_vitals() -> None:
@@ -223,6 +251,7 @@ SAMPLES = {
     "dead_letter": make_dead_letter,
     "recording": make_recording,
     "control": make_signed,
+    "class_score": make_class_scores,
 }
 
 

@@ -46,9 +46,14 @@ def raw_headers(shown: list[list[Any]] | None) -> Headers:
     return None if shown is None else [(name, raw(value)) for name, value in shown]
 
 
-@pytest.mark.parametrize("name", ["score", "shadow", "vitals"])
-def test_avro_values(name: str) -> None:
-    schema = engine_schema(f"labline.{name.capitalize()}")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("score", "Score"), ("shadow", "Shadow"), ("value_score", "Score"),
+     ("value_shadow", "Shadow"), ("class_score", "ClassScore"), ("class_shadow", "ClassShadow"),
+     ("vitals", "Vitals")],
+)  # fmt: skip
+def test_avro_values(name: str, kind: str) -> None:
+    schema = engine_schema(f"labline.{kind}")
     found = schema.decode(sample(name))
     assert found == expected(name)
     assert schema.encode(expected(name)) == sample(name)

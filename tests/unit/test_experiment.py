@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.line import Line
 from engine.errors import LablineError
 from lab_replay.experiment import Experiment
+from lab_replay.models import baselines_of, candidates_of, metrics_of, reference_of, slices_of
 
 GOOD = """
 line: flights-delay
@@ -24,7 +26,7 @@ def test_a_file_in_its_least_form(tmp_path: Path) -> None:
     assert experiment.name == "year"
     assert list(experiment.recipes) == ["linear", "rate"]
     assert experiment.baselines is None
-    assert experiment.metrics[0] == "log_loss"
+    assert experiment.metrics is None
     more = "name: other\nmetrics: [roc_auc]\nwindows: 12\nbaselines: {none: 'NoChange(0.75)'}\n"
     experiment = load(tmp_path, GOOD + more)
     assert (experiment.name, experiment.windows, experiment.metrics) == ("other", 12, ["roc_auc"])
@@ -35,7 +37,11 @@ def test_a_file_in_its_least_form(tmp_path: Path) -> None:
     [
         (GOOD + "windwos: 3\n", "windwos: no such field, did you mean windows?", "fields: name"),
         ("recipes: {a: BaseRate()}\n", "line: missing", "fields: name, line"),
-        (GOOD + "metrics: [roc_auk]\n", "metrics: unknown metric, did you mean roc_auc?", ""),
+        (
+            GOOD + "metrics: [roc_auk]\n",
+            "metrics: unknown metric roc_auk, did you mean roc_auc?",
+            "",
+        ),
         (GOOD + "metrics: [roc_auc, roc_auc]\n", "metrics: a metric is named twice", ""),
         (GOOD + "windows: 0\n", "windows: input should be greater than or equal to 1", ""),
         (GOOD + "windows: '3'\n", "windows: input should be a valid integer", ""),
@@ -43,7 +49,18 @@ def test_a_file_in_its_least_form(tmp_path: Path) -> None:
         ("line: x\nrecipes: {'a b': BaseRate()}\n", "recipes.a b: as a name, string should", ""),
         (GOOD + "baselines: {rate: BaseRate()}\n", "rate is a recipe and a baseline", ""),
         (GOOD + "  rate: BaseRate()\n", "line 6: rate is there twice", "YAML"),
-        ("line: x\nrecipes: {a: LogisticRegresion()}\n", "recipes.a: unknown estimator", "Logi"),
+        (GOOD + "delay: soon\n", "delay: write recorded, none, or a duration", ""),
+        (GOOD + "warm_up: -1\n", "warm_up: input should be greater than or equal to 0", ""),
+        (GOOD + "learner: both\n", "learner: input should be 'per_partition' or 'single'", ""),
+        (GOOD + "label_horizon: 3 sheep\n", "label_horizon: ", ""),
+        (GOOD + "recording: a\nhistory: {from: 2013-01-01}\n", "recording and history: give", ""),
+        (GOOD + "history: {form: 2013-01-01}\n", "history.form: no such field, did you", ""),
+        (
+            "line: x\nrecipes: {a: {recipe: 'B()', grid: {k: []}}}\n",
+            "recipes.a.grid.k: list should",
+            "",
+        ),
+        ("line: x\nrecipes: {a: 3}\n", "recipes.a: write a recipe", ""),
         ("line: [x\n", "line 2:", "YAML"),
         ("- a\n", "the file: input should be", "fields: name"),
         ("", "the file: input should be", "fields: name"),
@@ -64,3 +81,61 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str, remedy: str
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LablineError, match="LL-FILE-MISSING"):
         Experiment.load(tmp_path / "none.yaml")
+
+
+LINE = Line.parse(
+    {
+        "name": "flights-delay",
+        "events": "e",
+        "labels": "l",
+        "id": "id",
+        "refers_to": "id",
+        "label": "late",
+        "features": {"numeric": ["dep_delay"], "time": ["hour"]},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "said", "remedy"),
+    [
+        ("recipes: {a: LogisticRegresion()}", "recipes.a: unknown estimator", "LogisticRegression"),
+        ("recipes: {a: HoeffdingTreeClassifier() | }", "recipes.a: not an expression", "|"),
+        ("recipes: {a: ALMAClassifier(seed)}", "recipes.a: ", ""),
+        ("baselines: {a: NoChang(0.5)}", "baselines.a: unknown estimator", "NoChange"),
+        ("metrics: [mae]", "mae is no metric for a binary line", "log_loss"),
+        ("slices: [houre]", "slices: line flights-delay has no feature houre", "hour"),
+        ("early_stop: true\nbaselines: {}", "early_stop: there is no baseline", "baselines"),
+    ],
+)
+def test_what_does_not_fit_the_line_is_said(
+    tmp_path: Path, more: str, said: str, remedy: str
+) -> None:
+    text = GOOD if "recipes" not in more else "line: flights-delay\n"
+    experiment = load(tmp_path, f"{text}{more}\n")
+    with pytest.raises(LablineError) as caught:
+        understood(experiment, LINE, "year.yaml")
+    assert caught.value.code == "LL-FILE-INVALID"
+    assert caught.value.message.startswith("year.yaml: ")
+    assert said in caught.value.message
+    assert "\n" not in caught.value.message
+    assert remedy in caught.value.remedy
+
+
+def understood(experiment: Experiment, line: Line, source: str) -> None:
+    candidates_of(experiment, line, source)
+    baselines_of(experiment, line, source)
+    metrics_of(experiment, line, source)
+    slices_of(experiment, line, source)
+    reference_of(experiment, line, source)
+
+
+def test_a_grid_is_written_out() -> None:
+    grid = {"recipe": "LogisticRegression(optimizer=SGD({lr}))", "grid": {"lr": [0.1, 0.01]}}
+    experiment = Experiment.of("flights-delay", {"a": grid})  # type: ignore[dict-item]
+    found = candidates_of(experiment, LINE)
+    assert sorted(found.values()) == [
+        "LogisticRegression(optimizer=SGD(0.01))",
+        "LogisticRegression(optimizer=SGD(0.1))",
+    ]
+    assert all(name.startswith("a-") for name in found)

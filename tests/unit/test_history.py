@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.declared import HistoryFeature
 from engine.core.history import History
-from engine.core.line import HistoryFeature
 from tests.unit.test_task import event, feed, make_task
 
 

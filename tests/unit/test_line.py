@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.declared import Limits
 from engine.core.duration import DURATION_MAX_MS, UNITS_MS, parse_duration_ms
-from engine.core.line import Limits, Line
+from engine.core.line import Line
 from engine.errors import LablineError
 
 TEXT = """
@@ -156,8 +157,9 @@ def test_no_durations(text: str) -> None:
 
 def test_the_example_in_the_docs_says_everything_a_line_can_say() -> None:
     text = (Path(__file__).parents[2] / "docs" / "lines.md").read_text()
-    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    example, anomaly = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     line = Line.parse(example)
+    assert Line.parse(anomaly).kind == "anomaly"
     assert line.limits == Limits(), "these are the defaults"
     assert line.model_fields_set == set(Line.model_fields)
     assert line.limits.model_fields_set == set(Limits.model_fields)

@@ -8,23 +8,31 @@ from river import metrics as river
 
 from lab_replay.metrics import (
     accuracy,
+    bins,
     brier,
-    curves,
+    calibration_error,
     evaluate,
+    f1,
+    kappa,
     log_loss,
+    macro_f1,
+    mae,
+    r2,
+    rmse,
     roc_auc,
-    stretches,
-    windows,
 )
 from lab_replay.prediction_log import PredictionLog
+from lab_replay.result import MEASURES
 
 # few distinct values, so that ties are common; any doubles in [0, 1] besides
 PROBABILITY = st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]) | st.floats(0, 1)
 PAIRS = st.lists(st.tuples(PROBABILITY, st.booleans()), max_size=60)
+NUMBERS = st.lists(st.tuples(st.floats(-1e3, 1e3), st.integers(-5, 5)), min_size=2, max_size=60)
+CLASSES = st.lists(st.tuples(st.lists(PROBABILITY, min_size=3, max_size=3), st.integers(0, 2)))
 
 
 def arrays(pairs: list[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([p for p, _ in pairs], float), np.array([y for _, y in pairs], np.int8)
+    return np.array([p for p, _ in pairs], float), np.array([y for _, y in pairs], float)
 
 
 @given(PAIRS)
@@ -39,31 +47,77 @@ def test_auc_is_the_share_of_pairs_in_order(pairs: list[tuple[float, bool]]) -> 
     assert found == halves / (2 * len(positives) * len(negatives))
 
 
-@given(PAIRS)
-def test_the_others_equal_a_loop(pairs: list[tuple[float, bool]]) -> None:
+@given(PAIRS, st.sampled_from([0.25, 0.5]))
+def test_yes_or_no_as_river_says(pairs: list[tuple[float, bool]], threshold: float) -> None:
     p, y = arrays(pairs)
+    metrics = (log_loss, brier, accuracy, f1, kappa, calibration_error)
     if not pairs:
-        assert (log_loss(p, y), brier(p, y), accuracy(p, y)) == (None, None, None)
+        assert [metric(p, y) for metric in metrics] == [None] * len(metrics)
         return
-    clipped = [min(max(q if t else 1 - q, 1e-15), 1 - 1e-15) for q, t in pairs]
-    assert log_loss(p, y) == pytest.approx(-math.fsum(map(math.log, clipped)) / len(pairs))
+    hard = {accuracy: river.Accuracy(), f1: river.F1(), kappa: river.CohenKappa()}
+    loss = river.LogLoss()
+    for probability, label in pairs:
+        loss.update(label, probability)
+        for each in hard.values():
+            each.update(label, probability >= threshold)
+    assert log_loss(p, y) == pytest.approx(loss.get(), rel=1e-12)
     assert brier(p, y) == pytest.approx(math.fsum((q - t) ** 2 for q, t in pairs) / len(pairs))
-    assert accuracy(p, y, 0.25) == sum((q >= 0.25) == t for q, t in pairs) / len(pairs)
+    for metric, judge in hard.items():
+        found = metric(p, y, threshold)
+        if found is None:  # 0/0, for which river has numbers
+            assert metric in (f1, kappa)
+            assert judge.get() in (0.0, -1.0)
+        else:
+            assert found == pytest.approx(judge.get(), rel=1e-12, abs=1e-15)
 
 
-def test_river_says_the_same() -> None:
+@given(CLASSES)
+def test_several_classes_as_river_says(rows: list[tuple[list[float], int]]) -> None:
+    weights = np.array([row for row, _ in rows], float).reshape(-1, 3) + 0.01
+    p, y = weights / weights.sum(axis=1, keepdims=True), np.array([y for _, y in rows], float)
+    if not rows:
+        assert macro_f1(p, y) is None
+        return
+    hard = {accuracy: river.Accuracy(), macro_f1: river.MacroF1(), kappa: river.CohenKappa()}
+    loss = river.CrossEntropy()
+    for row, label in zip(p.tolist(), y.astype(int).tolist(), strict=True):
+        loss.update(label, dict(enumerate(row)))
+        for each in hard.values():
+            each.update(label, row.index(max(row)))
+    assert log_loss(p, y) == pytest.approx(loss.get(), rel=1e-9)
+    onehot = np.eye(3)[y.astype(int)]
+    assert brier(p, y) == pytest.approx(np.square(p - onehot).sum(axis=1).mean())
+    for metric, judge in hard.items():
+        found = metric(p, y)
+        if found is not None:
+            assert found == pytest.approx(judge.get(), rel=1e-12, abs=1e-15)
+
+
+@given(NUMBERS)
+def test_numbers_as_river_says(pairs: list[tuple[float, int]]) -> None:
+    score, label = np.array([p for p, _ in pairs]), np.array([float(y) for _, y in pairs])
+    judges = {mae: river.MAE(), rmse: river.RMSE(), r2: river.R2()}
+    for value, truth in pairs:
+        for judge in judges.values():
+            judge.update(float(truth), value)
+    for metric, judge in judges.items():
+        found = metric(score, label)
+        if found is None:
+            assert metric is r2
+            assert len(set(label)) == 1
+        else:
+            assert found == pytest.approx(judge.get(), rel=1e-9, abs=1e-9)
+
+
+def test_river_ranks_the_same_where_its_bins_lose_nothing() -> None:
     rng = np.random.default_rng(7)
-    # on a grid that lies between river's thresholds, so that its bins lose nothing
     p = rng.integers(0, 50, 800) / 50 + 0.01
-    y = (rng.random(800) < p).astype(np.int8)
-    auc, loss = river.ROCAUC(n_thresholds=51), river.LogLoss()
+    y = (rng.random(800) < p).astype(float)
+    auc = river.ROCAUC(n_thresholds=51)
     for probability, label in zip(p.tolist(), y.tolist(), strict=True):
         auc.update(bool(label), probability)
-        loss.update(bool(label), probability)
     assert roc_auc(p, y) == pytest.approx(auc.get(), abs=1e-12)
-    assert log_loss(p, y) == pytest.approx(loss.get(), rel=1e-12)
-    # its rolling one ranks, but not ties: compared where there are none
-    p = rng.random(800)
+    p = rng.random(800)  # its rolling one ranks, but not ties: compared where there are none
     exact = river.RollingROCAUC(window_size=800)
     for probability, label in zip(p.tolist(), y.tolist(), strict=True):
         exact.update(bool(label), probability)
@@ -73,50 +127,45 @@ def test_river_says_the_same() -> None:
 def test_large_counts_stay_exact() -> None:
     half = 200_000
     p = np.concatenate([np.zeros(half), np.ones(half)])
-    y = np.concatenate([np.zeros(half, np.int8), np.ones(half, np.int8)])
-    assert roc_auc(p, y) == 1.0
-    assert roc_auc(1 - p, y) == 0.0
-    assert roc_auc(np.full(2 * half, 0.3), y) == 0.5
+    assert roc_auc(p, p) == 1.0
+    assert roc_auc(1 - p, p) == 0.0
+    assert roc_auc(np.full(2 * half, 0.3), p) == 0.5
 
 
-@given(
-    st.lists(st.integers(0, 1_000), max_size=80),
-    st.integers(1, 20),
-    st.integers(1, 30),
+@given(PAIRS, st.integers(1, 12))
+def test_bins_hold_all_and_part_no_equals(pairs: list[tuple[float, bool]], count: int) -> None:
+    p, y = arrays(pairs)
+    found = bins(p, y, count)
+    assert len(found) <= count
+    assert sum(part.events for part in found) == len(p)
+    assert sum(part.events * part.observed for part in found) == pytest.approx(y.sum())
+    predicted = [part.predicted for part in found]
+    assert predicted == sorted(predicted)
+    assert calibration_error(p, y) is None or 0 <= calibration_error(p, y) <= 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "score"),
+    [
+        ("binary", [0.9, 0.1, 0.5, np.nan]),
+        ("anomaly", [9.0, -1.0, 2.0, np.nan]),
+        ("regression", [0.9, 0.1, 0.5, np.nan]),
+        ("multiclass", [[0.1, 0.9], [0.9, 0.1], [0.5, 0.5], [np.nan, np.nan]]),
+    ],
 )
-def test_stretches_cover_all_with_enough_each(times: list[int], count: int, least: int) -> None:
-    parts = stretches(np.array(sorted(times), np.int64), count, least)
-    covered = [n for part in parts for n in range(part.start, part.stop)]
-    assert covered == list(range(len(times)))
-    assert len(parts) <= count
-    if len(times) >= least:
-        assert all(part.stop - part.start >= least for part in parts)
+def test_every_metric_of_a_kind_over_labelled_answers(kind: str, score: list[float]) -> None:
+    label = [1, 0, float("nan"), 1]
+    log = PredictionLog([1, 2, 3, 4], label, {"x": score}, kind=kind, classes=("no", "yes"))
+    scored = evaluate(log)["x"]
+    assert scored.events == 2
+    assert list(scored.metrics) == [name for name in MEASURES if kind in MEASURES[name].kinds]
+    assert None not in scored.metrics.values()
+    assert list(evaluate(log, ["mae", "roc_auc", "kappa"])["x"].metrics) == [
+        name for name in ("mae", "roc_auc", "kappa") if kind in MEASURES[name].kinds
+    ]
 
 
-def test_windows_and_missing_answers() -> None:
-    times = np.arange(0, 1_000, dtype=np.int64)
-    label = (times % 2).astype(np.int8)
-    p = np.where(label, 0.8, 0.3)
-    p[:100] = np.nan
-    found = windows(p, label, times, count=10, events_min=50)
-    assert [w.events for w in found] == [0] + [100] * 9
-    assert found[0].roc_auc is None
-    assert found[0].log_loss is None
-    assert found[1].roc_auc == 1.0
-    assert [w.middle_ms for w in found[:2]] == [49, 149]
-
-
-def test_a_log_is_evaluated_over_its_labelled_answers() -> None:
-    log = PredictionLog(
-        ["a", "b", "c", "d"],
-        np.array([4, 3, 2, 1]),
-        np.array([1, 0, -1, 1]),
-        {"x": np.array([0.9, 0.1, 0.5, np.nan]), "y": np.array([0.4, 0.6, 0.5, 0.5])},
-    )
-    scored = evaluate(log, ["roc_auc", "accuracy"], threshold=0.45)
-    assert scored["x"].events == 2
-    assert scored["x"].metrics == {"roc_auc": 1.0, "accuracy": 1.0}
-    assert scored["y"].events == 3
-    assert scored["y"].metrics == {"roc_auc": 0.0, "accuracy": 1 / 3}
-    found = curves(log, count=1, events_min=1)
-    assert [w.middle_ms for w in found["x"]] == [w.middle_ms for w in found["y"]] == [2]
+def test_the_threshold_decides() -> None:
+    log = PredictionLog([4, 5], [1, 0], {"x": [0.4, 0.1]})
+    assert evaluate(log, ["accuracy"], threshold=0.4)["x"].metrics == {"accuracy": 1.0}
+    assert evaluate(log, ["accuracy"])["x"].metrics == {"accuracy": 0.5}

@@ -5,13 +5,28 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from engine.errors import LablineError
-from lab_replay.report import json_in_html, render, write_report
-from lab_replay.result import Candidate, Counts, ExperimentResult, Window, headline
+from lab_replay.headline import headline
+from lab_replay.report import render, write_report
+from lab_replay.report_page import json_in_html
+from lab_replay.result import (
+    Bin,
+    Candidate,
+    Cost,
+    Costs,
+    Counts,
+    Drift,
+    ExperimentResult,
+    Money,
+    Part,
+    Versus,
+    Window,
+)
 from lab_replay.table import result_table
 
 EVIL = "</script><img src=x onerror=alert(1)>\"'&"
@@ -19,7 +34,11 @@ EVIL = "</script><img src=x onerror=alert(1)>\"'&"
 
 def candidate(name: str, kind: str, loss: float | None, auc: float | None) -> Candidate:
     windows = tuple(
-        Window(middle_ms=1_357_000_000_000 + n * 86_400_000, events=9, roc_auc=auc, log_loss=loss)
+        Window(
+            middle_ms=1_357_000_000_000 + n * 86_400_000,
+            events=9,
+            metrics={"roc_auc": auc, "log_loss": loss},
+        )
         for n in range(3)
     )
     return Candidate(
@@ -32,14 +51,16 @@ def candidate(name: str, kind: str, loss: float | None, auc: float | None) -> Ca
     )
 
 
-def result(*candidates: Candidate, question: str = "Which are late?") -> ExperimentResult:
+def result(
+    *candidates: Candidate, question: str = "Which are late?", **told: Any
+) -> ExperimentResult:
     return ExperimentResult(
+        **{"metrics": ("log_loss", "roc_auc"), **told},
         name="year",
         line="flights-delay",
         question=question,
         recording="ab" * 32,
         environment={"river": "0.26.1"},
-        metrics=("log_loss", "roc_auc"),
         candidates=candidates,
         counts=Counts(events=2_000, labelled=1_234, dead_letters={"decode: truncated": 7}),
     )
@@ -85,7 +106,7 @@ def test_json_round_trip() -> None:
     one = result(TREE, LINEAR, RATE)
     assert ExperimentResult.from_json(one.to_json()) == one
     assert ExperimentResult.from_json(one.to_json()).to_json() == one.to_json()
-    for bad in ("", "{}", one.to_json().replace('"format": 1', '"format": 2')):
+    for bad in ("", "{}", one.to_json().replace('"format": 2', '"format": 1')):
         with pytest.raises(LablineError, match="LL-RESULT-INVALID: x"):
             ExperimentResult.from_json(bad, "x")
     with pytest.raises(ValueError, match="finite"):
@@ -102,7 +123,7 @@ def test_the_page_is_the_same_each_time_and_loads_nothing(tmp_path: Path) -> Non
         assert not {"src", "href", "style", "srcset"} & attributes.keys()
         assert not any(name.startswith("on") for name in attributes)
     assert "linear answers best" in page
-    assert page.index("linear answers best") < page.index("<table>")
+    assert page.index("linear answers best") < page.index("<table")
 
 
 def test_scripts_and_styles_are_those_of_the_policy() -> None:
@@ -125,15 +146,104 @@ def test_whatever_people_write_stays_text() -> None:
     assert len(elements.scripts) == 3
     data = json.loads(elements.scripts[0])
     assert data["series"][0]["name"] == EVIL
-    assert data["series"][0]["log_loss"] == [0.1, 0.1, 0.1]
+    assert data["series"][0]["values"]["log_loss"] == [0.1, 0.1, 0.1]
     assert "<" not in json_in_html({"a": ["<!--", "<script"]})
 
 
 def test_without_windows_there_is_no_script() -> None:
     bare = Candidate(name="a", recipe="", kind="candidate", metrics={"log_loss": None})
     assert "<script" not in render(result(bare))
-    with pytest.raises(ValueError, match="different times"):
-        render(result(TREE, TREE.model_copy(update={"windows": TREE.windows[1:]})))
+
+
+def test_a_curve_ends_where_its_candidate_was_given_up() -> None:
+    short = TREE.model_copy(update={"windows": TREE.windows[:1], "stopped_at": 500})
+    page = render(result(LINEAR, short))
+    data = json.loads(Elements(page).scripts[0])
+    assert [one["values"]["log_loss"] for one in data["series"]] == [[0.25] * 3, [0.4, None, None]]
+    assert "given up after 500 labels" in page
+
+
+def full(name: str, total: float) -> Candidate:
+    versus = Versus(
+        other="rate", loss="brier", events=1_234, difference=-0.02, low=-0.03, high=-0.01,
+        alpha=0.05, verdict="better", decided_at=321, decided_ms=1_358_000_000_000,
+    )  # fmt: skip
+    return candidate(name, "candidate", 0.25, 0.9).model_copy(
+        update={
+            "calibration": (Bin(predicted=0.1, observed=0.2, events=7),),
+            "slices": {EVIL: (Part(value=EVIL, events=5, metrics={"log_loss": 0.3}),)},
+            "versus": (versus,),
+            "otherwise": {"log_loss": 0.2222},
+            "money": Money(total=total, incumbent=100, unit="EUR"),
+            "drift": (Drift(what="error rose", event_time_ms=1_357_900_000_000),),
+            "state_bytes": 12_345,
+        }
+    )
+
+
+def test_everything_that_is_known_is_on_the_page() -> None:
+    costs = Costs(
+        pass_us_per_event=14.25,
+        candidates={"full": Cost(us_per_event=20.5, lag_max_s=1.5, lag_records_max=4_321)},
+    )
+    drift = (Drift(what="temp rose", event_time_ms=1_357_950_000_000),)
+    one = result(full("full", 60), RATE, incumbent="Nothing is late.", inputs_drift=drift)
+    page = render(one, costs)
+    for told in (
+        "better than rate, certain after 321 labels (12 Jan 2013)",
+        "learning together",
+        "0.2222",
+        "60 EUR",
+        "40.0% less",
+        "12.3 kB",
+        "20.5",
+        "4,321",
+        "14.2",
+        "said 0.10, was 0.20, 7 events",
+        "full: error rose",
+        "temp rose",
+        "decode: truncated",
+    ):
+        assert told in page, told
+    elements = Elements(page)
+    assert "img" not in [tag for tag, _ in elements.tags]
+    marks = json.loads(elements.scripts[0])["marks"]
+    assert [(mark["who"], mark["what"]) for mark in marks] == [
+        ("full", "error rose"),
+        (None, "temp rose"),
+    ]
+    for tag, attributes in elements.tags:
+        assert "style" not in attributes, tag
+        assert tag != "svg" or "aria-label" in attributes or "aria-hidden" in attributes
+
+
+def test_the_headline_says_what_decisions_cost_and_since_when_it_is_certain() -> None:
+    said = headline(result(full("full", 60), RATE, incumbent="Nothing is late."))
+    assert "against 0.5000, certain after 321 labels (12 Jan 2013)." in said
+    assert said.endswith(
+        "would have cost 60 EUR; today's rule (Nothing is late) 100 EUR: 40.0% less."
+    )
+    assert headline(result(full("full", 130))).endswith("today's rule 100 EUR: 30.0% more.")
+    assert headline(result(full("full", 100))).endswith("today's rule 100 EUR: as much.")
+
+
+def test_the_headline_speaks_of_each_kind_in_its_own_terms() -> None:
+    def one(name: str, kind: str, **metrics: float) -> Candidate:
+        return Candidate(name=name, recipe="", kind=kind, metrics=metrics)
+
+    several = {"kind": "multiclass", "classes": ("a", "b"), "metrics": ("log_loss", "accuracy")}
+    said = headline(result(one("tree", "candidate", log_loss=0.5, accuracy=0.75), **several))
+    assert "tree answers best and is right in 75.0% of them: log loss 0.5000." in said
+    number = {"kind": "regression", "metrics": ("mae",)}
+    models = (one("tree", "candidate", mae=1.5), one("mean", "baseline", mae=3.0))
+    assert (
+        "tree answers best and is off by 1.5000 on average, ahead of the best baseline, mean: "
+        "MAE 1.5000 against 3.0000 (50.0% lower)."
+    ) in headline(result(*models, **number))
+    odd = {"kind": "anomaly", "metrics": ("roc_auc",)}
+    said = headline(result(one("trees", "candidate", roc_auc=0.99), **odd))
+    assert "ranks an odd event above an ordinary one 99.0% of the time" in said
+    assert "1.5000" in render(result(*models, **number))
 
 
 def test_the_table_of_the_terminal() -> None:

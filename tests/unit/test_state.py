@@ -1,5 +1,6 @@
 """State as bytes and back, for every estimator a recipe may name; and nothing else gets in."""
 
+import copy
 import functools
 import io
 import os
@@ -17,6 +18,8 @@ from engine.core.state_digest import state_digest
 from engine.errors import LablineError
 from engine.models.recipes import ALLOWED, parse
 from engine.models.state import GLOBALS, dump, load
+from tests import estimator_recipes
+from tests.estimator_recipes import globals_of
 
 TREES = ("mc", "nb", "nba")
 #: Enough of each estimator that every class which its state may name is in one of them.
@@ -92,7 +95,8 @@ def test_state_comes_back_and_goes_on_as_if_nothing_had_been(recipe: str) -> Non
 
 
 def test_every_estimator_that_a_recipe_may_name_is_tried() -> None:
-    named = set(re.findall(r"[A-Z]\w+(?=\()", " ".join(RECIPES)))
+    recipes = [*RECIPES, *(recipe for _, recipe in estimator_recipes.RECIPES)]
+    named = set(re.findall(r"[A-Z]\w+(?=\()", " ".join(recipes)))
     assert named == set(ALLOWED)
 
 
@@ -104,21 +108,10 @@ def test_the_list_is_exact() -> None:
         for labels in (0, LABELS)
         for found in globals_of(trained(recipe, labels))
     }
+    for told in estimator_recipes.facts(0).values():
+        needed |= {(module, name) for module, name in told["globals"]}
     assert needed - GLOBALS == set()
     assert GLOBALS - needed == set()
-
-
-def globals_of(pickled: bytes) -> set[tuple[str, str]]:
-    """Return all that a pickle names, as the unpickler would be asked for it."""
-    found: set[tuple[str, str]] = set()
-
-    class Asked(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            found.add((module, name))
-            return super().find_class(module, name)
-
-    Asked(io.BytesIO(pickled)).load()
-    return found
 
 
 class Names:
@@ -152,8 +145,12 @@ HOSTILE = {
     "getattr chain": dump(
         Names(getattr, Names(getattr, linear_model.PAClassifier(), "__class__"), "__mro__")
     ),
-    "getattr of something like it": dump(Names(getattr, linear_model.PARegressor(), "_calc_tau_1")),
-    "a river class that is not listed": dump(linear_model.SoftmaxRegression()),
+    "getattr of something like it": dump(
+        Names(getattr, linear_model.LinearRegression(), "_calc_tau_1")
+    ),
+    "a copy of something": dump(Names(copy.deepcopy, Names(eval, "1"))),
+    "a copy told by its own": dump(Names(copy.deepcopy, os.system)),
+    "a river class that is not listed": dump(linear_model.AdPredictor()),
     "a dotted name": b"\x80\x04\x8c\x12engine.models.state\x8c\x07os.path\x93.",
     "an old protocol's name": b"cos\nsystem\n(S'true'\ntR.",
     "an extension code": b"\x80\x02\x82\x01.",

@@ -1,0 +1,171 @@
+"""``labline lab compare``: which candidate is better, and since when that is certain."""
+
+import json
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.options import JsonOption, WorkspaceOption
+from engine.errors import LablineError
+from engine.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from lab_replay.compare import Comparison
+    from lab_replay.prediction_log import PredictionLog
+    from lab_replay.result import Versus
+
+LOSS_TITLES = {"brier": "Brier score", "log_loss": "log loss", "absolute": "absolute error"}
+PLOT_ROWS, PLOT_WIDTH = 16, 61
+
+
+def compare(
+    one: Annotated[str, typer.Argument(help="CANDIDATE, or EXPERIMENT:CANDIDATE.")],
+    two: Annotated[str, typer.Argument(help="The one that it is compared with.")],
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", help="Whose candidates they are.")
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option("--alpha", min=0.0001, max=0.5, help="Chance of a wrong verdict.")
+    ] = 0.05,
+    loss: Annotated[str | None, typer.Option("--loss", help="brier, log_loss or absolute.")] = None,
+    bound: Annotated[
+        float | None,
+        typer.Option("--bound", min=1e-12, help="Larger absolute errors count as this large."),
+    ] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the way to the verdict.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two candidates on the same events, in the order in which labels came."""
+    from lab_replay.compare import compare as compared
+
+    space = Workspace.find(workspace)
+    log, name, other = _paired(space.state_dir / "experiments", one, two, experiment)
+    found = compared(log, name, other, alpha, loss, bound)
+    if as_json:
+        typer.echo(json.dumps({"name": name, **found.versus.model_dump()}))
+        return
+    typer.echo(sentence(name, found.versus))
+    typer.echo(
+        f"  difference {found.versus.difference:+.5f}, between {found.versus.low:+.5f} and "
+        f"{found.versus.high:+.5f}; {found.versus.events:,} labelled events; "
+        f"alpha {found.versus.alpha:g}"
+    )
+    if plot:
+        typer.echo(drawn(found))
+
+
+def sentence(name: str, found: "Versus") -> str:
+    """Return the verdict in one plain sentence.
+
+    Examples
+    --------
+    >>> from lab_replay.result import Versus
+    >>> print(sentence("linear", Versus(
+    ...     other="tree", loss="brier", events=9_000, difference=-0.02, low=-0.03, high=-0.01,
+    ...     alpha=0.05, verdict="better", decided_at=7_104, decided_ms=1_359_893_400_000)))
+    linear is better than tree: its Brier score is 0.0200 lower on average, certain at 95 % since \
+label 7,104 (2013-02-03 12:10 UTC).
+    """
+    title = LOSS_TITLES[found.loss]
+    if found.decided_at is None or found.decided_ms is None:
+        return (
+            f"Undecided: after {found.events:,} labels, {name} and {found.other} may have the same "
+            f"{title}."
+        )
+    since = datetime.fromtimestamp(found.decided_ms / 1_000, UTC)
+    way = "lower" if found.verdict == "better" else "higher"
+    return (
+        f"{name} is {found.verdict} than {found.other}: its {title} is "
+        f"{abs(found.difference):.4f} {way} on average, certain at {100 * (1 - found.alpha):.4g} % "
+        f"since label {found.decided_at:,} ({since:%Y-%m-%d %H:%M} UTC)."
+    )
+
+
+def drawn(found: "Comparison") -> str:
+    """Return the brackets as lines of text: one row a number of labels, 0 as a bar."""
+    steps = found.steps
+    if not len(steps.events):
+        return "  too few labels to draw"
+    last = len(steps.events) - 1
+    picked = sorted({last * row // (PLOT_ROWS - 1) for row in range(PLOT_ROWS)})
+    widest = max(
+        abs(float(limit))
+        for step in picked[len(picked) // 4 :]  # the first are as wide as can be
+        for limit in (steps.low[step], steps.high[step])
+    )
+
+    def place(value: float) -> int:
+        share = min(max(value / widest, -1.0), 1.0)
+        return round((share + 1) / 2 * (PLOT_WIDTH - 1))
+
+    rows = [f"  {'labels':>10}  {-widest:<+{PLOT_WIDTH // 2}.4f}0{widest:>+{PLOT_WIDTH // 2}.4f}"]
+    for step in picked:
+        cells = [" "] * PLOT_WIDTH
+        low, high = place(float(steps.low[step])), place(float(steps.high[step]))
+        cells[low : high + 1] = "─" * (high - low + 1)
+        cells[place(0.0)] = "│"
+        rows.append(f"  {int(steps.events[step]):>10,}  {''.join(cells).rstrip()}")
+    return "\n".join(rows)
+
+
+def _paired(
+    folder: Path, one: str, two: str, experiment: str | None
+) -> tuple["PredictionLog", str, str]:
+    """Return a log that holds both candidates, and their names in it."""
+    from lab_replay.compare import aligned
+
+    (first, name), (second, other) = (_split(folder, each, experiment) for each in (one, two))
+    log = _log(folder, first, name)
+    if second == first:
+        _log(folder, second, other)
+        return log, name, other
+    return aligned(log, name, _log(folder, second, other), other)
+
+
+def _split(folder: Path, named: str, experiment: str | None) -> tuple[str, str]:
+    """Return the experiment and the candidate that are meant."""
+    if ":" in named:
+        before, after = named.split(":", 1)
+        return before, after
+    known = _experiments(folder)
+    if experiment is None and len(known) != 1:
+        raise LablineError(
+            "LL-EXPERIMENT-WHICH",
+            f"{named} does not say of which experiment"
+            if known
+            else "no experiment has been run here",
+            f"--experiment with one of: {', '.join(known)}" if known else "labline lab run",
+        )
+    return experiment or known[0], named
+
+
+def _experiments(folder: Path) -> list[str]:
+    return sorted(found.parent.name for found in folder.glob("*/predictions"))
+
+
+def _log(folder: Path, experiment: str, name: str) -> "PredictionLog":
+    """Return an experiment's predictions, in which the candidate is."""
+    from lab_replay.prediction_log import PredictionLog
+
+    known = _experiments(folder)
+    if experiment not in known:
+        near = get_close_matches(experiment, known, n=1)
+        raise LablineError(
+            "LL-EXPERIMENT-UNKNOWN",
+            f"there are no predictions of an experiment {experiment!r}",
+            f"did you mean {near[0]}?" if near else "labline lab run makes them",
+        )
+    log = PredictionLog.load(folder / experiment / "predictions")
+    if name not in log.scores:
+        near = get_close_matches(name, log.names, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise LablineError(
+            "LL-COMPARE-NAME",
+            f"experiment {experiment} has no candidate {name!r}",
+            f"{hint}it has: {', '.join(log.names)}",
+        )
+    return log

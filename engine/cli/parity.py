@@ -1,0 +1,58 @@
+"""``labline lab parity``: the factory's past, run again and compared with what it wrote."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
+from engine.cli.past import line_past
+from engine.cli.progress import counting
+
+LineArgument = Annotated[str, typer.Argument(help="Name of a line.", show_default=False)]
+
+
+def parity(
+    line: LineArgument,
+    first: Annotated[
+        int, typer.Option("--from", min=0, help="First journal entry of each partition.")
+    ] = 0,
+    until: Annotated[
+        int | None, typer.Option("--to", min=1, help="Up to before this journal entry.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Put this in the champion's place.")
+    ] = None,
+    bootstrap: BootstrapOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Re-run the factory's journal: equal, or where and how far not. Exit 1 unless equal."""
+    from rich.console import Console
+
+    from lab_replay.parity import EQUAL
+    from lab_replay.parity import parity as rerun
+    from lab_replay.parity_table import consistency_tables
+
+    past = line_past(line, bootstrap, workspace)
+    with counting("re-running partitions", past.partitions) as progress:
+        found = rerun(
+            past.broker,
+            line,
+            past.control,
+            snapshots=past.snapshots,
+            spec_of=past.spec_of,
+            recipe=recipe,
+            first=first,
+            until=until,
+            progress=lambda: progress(1),
+        )
+    if as_json:
+        typer.echo(json.dumps(found.document(), allow_nan=False))
+    else:
+        for text in found.sentences():
+            typer.echo(text)
+        for table in consistency_tables(found):
+            Console().print(table)
+    if found.verdict != EQUAL:
+        raise typer.Exit(1)

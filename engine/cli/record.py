@@ -1,0 +1,140 @@
+"""``labline record``: what topics hold, or a file for them, kept as files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.options import BootstrapOption, WorkspaceOption
+from engine.cli.progress import counting
+from engine.errors import LablineError
+
+if TYPE_CHECKING:
+    from lab_replay.ranges import Ranges
+    from lab_replay.recording_format import Manifest
+    from lab_replay.redact import Redactor
+
+INTERRUPTED = 130  # as a shell says that Ctrl-C ended it
+
+TopicsArgument = Annotated[
+    list[str], typer.Argument(help="Topics to record.", show_default=False, metavar="TOPIC…")
+]
+OutOption = Annotated[
+    str, typer.Option("--out", metavar="URL", help="A folder, or s3://, gs://, abfs://.")
+]
+FromOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        help="From this append time on (2013-12-28, 2013-12-28T06:00:00Z), "
+        "or TOPIC/PARTITION=OFFSET; several.",
+    ),
+]
+ToOption = Annotated[
+    list[str] | None,
+    typer.Option("--to", metavar="TIME", help="Up to, and without, such a time or offset."),
+]
+FileOption = Annotated[
+    Path | None,
+    typer.Option("--file", help="Record rows of this CSV or JSON lines file instead of a broker."),
+]
+RedactOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--redact", metavar="FIELD", help="Leave this field out: null, or empty; several."
+    ),
+]
+RedactKeyOption = Annotated[
+    bool, typer.Option("--redact-key", help="Leave out the records' keys, too.")
+]
+
+
+def record(
+    topics: TopicsArgument,
+    out: OutOption,
+    since: FromOption = None,
+    until: ToOption = None,
+    redact: RedactOption = None,
+    redact_key: RedactKeyOption = False,
+    file: FileOption = None,
+    bootstrap: BootstrapOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Record topics exactly as their logs are; reads only, joins no group.
+
+    What was cut off goes on when the same command is given again. A redacted field that is the
+    topic's key leaves out the keys as well; headers are kept as they are.
+    """
+    if file is not None:
+        if since or until or redact or redact_key:
+            raise LablineError(
+                "LL-RECORDING-FILE",
+                "--file takes a whole file as it is",
+                "leave out --from, --to and --redact: take lines and columns out of the file",
+            )
+        from engine.cli.record_file import record_file
+
+        manifest = record_file(topics, file, out, workspace)
+    else:
+        from engine.workspace.workspace import bootstrap_anywhere
+
+        redactors = _redactors(topics, redact or [], workspace, keys=redact_key)
+        broker = bootstrap_anywhere(bootstrap, workspace)
+        manifest = _record(broker, topics, out, since or [], until or [], redactors)
+    typer.echo(f"{manifest.records:,} records in {out}, digest {manifest.digest[:16]}", err=True)
+    for topic, told in manifest.redacted.items():
+        if told.unreadable:
+            unread = f"{told.unreadable:,} values that no schema reads are empty"
+            typer.echo(f"{topic}: {unread}", err=True)
+
+
+def _record(
+    broker: str,
+    topics: list[str],
+    out: str,
+    since: list[str],
+    until: list[str],
+    redactors: "dict[str, Redactor]",
+) -> "Manifest":
+    from lab_replay.recorder import record as record_topics
+    from lab_replay.recorder import recording_ranges
+
+    ranges = recording_ranges(broker, topics, out, since=since, until=until, redactors=redactors)
+    with counting("recording", _offsets(ranges)) as progress:
+        try:
+            return record_topics(
+                broker, topics, out,
+                since=since, until=until, redactors=redactors, progress=progress,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            typer.echo("cut off; what is there is kept: the same command goes on", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _offsets(ranges: "Ranges") -> int:
+    return sum(end - start for found in ranges.values() for start, end in found.values())
+
+
+def _redactors(
+    topics: list[str], fields: list[str], workspace: Path | None, *, keys: bool
+) -> "dict[str, Redactor]":
+    if not fields and not keys:
+        return {}
+    from engine.broker.schema_registry import Writers
+    from engine.workspace.workspace import Workspace, known
+    from lab_replay.redact import Redactor, redacted_fields
+
+    if not fields:
+        return {topic: Redactor({}, (), keys=True) for topic in topics}
+    space = Workspace.find(workspace)
+    declared = space.topics()
+    for topic in topics:
+        known(topic, declared, "TOPIC", "topics/")
+    by_topic = redacted_fields({topic: space.schema_of(topic) for topic in topics}, fields)
+    schemas = Writers(space.schemas(), space.registry())
+    return {
+        topic: Redactor(schemas, found, keys=keys or declared[topic].key in found)
+        for topic, found in by_topic.items()
+        if found or keys
+    }

@@ -1,0 +1,41 @@
+"""``labline report``: what a line's model did for the business, from the factory's own topics."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
+from engine.workspace.workspace import Workspace
+
+
+def report(
+    line: Annotated[str, typer.Argument(help="The line's name.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The page; without it in the workspace's state folder."),
+    ] = None,
+    bootstrap: BootstrapOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what a line did as a page: right and wrong, cost against today's rule, days."""
+    from engine.broker.schema_registry import Writers
+    from engine.models.signing import load_public_keys
+    from engine.promotion.promote import read_control
+    from lab_replay.line_facts import gather
+    from lab_replay.report_line import line_headline, write_line_report
+
+    space = Workspace.find(workspace)
+    broker, declared = space.bootstrap(bootstrap), space.line(line)
+    facts = gather(
+        broker,
+        declared,
+        space.schema_of(declared.labels or declared.events),
+        Writers(space.schemas(), space.registry()),
+        read_control(broker, load_public_keys(space.keys_dir)),
+    )
+    path = out or space.state_dir / "reports" / f"{line}.html"
+    write_line_report(path, facts)
+    typer.echo(facts.model_dump_json(indent=1) if as_json else line_headline(facts))
+    typer.echo(f"report: {path}", err=True)

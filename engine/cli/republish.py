@@ -1,0 +1,71 @@
+"""``labline republish``: a recording's topic published again."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.options import BootstrapOption, WorkspaceOption
+from engine.cli.progress import counting
+from engine.errors import LablineError
+
+if TYPE_CHECKING:
+    from lab_replay.recording import Recording
+
+INTERRUPTED = 130  # as a shell says that Ctrl-C ended it
+
+
+def republish(
+    recording: Annotated[str, typer.Argument(help="Folder or URL of labline record.")],
+    target: Annotated[str, typer.Option("--to", metavar="TOPIC", help="Begins with lab.")],
+    topic: Annotated[
+        str | None, typer.Option("--topic", help="Which one, where several were recorded.")
+    ] = None,
+    speed: Annotated[
+        str, typer.Option("--speed", metavar="max|N", help="1 is the pace it had; 10; max.")
+    ] = "1",
+    force: Annotated[
+        bool, typer.Option("--force", help="Also to a topic that is not lab.*")
+    ] = False,
+    bootstrap: BootstrapOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Publish a recording's topic again, in the order and at the pace of its append times.
+
+    Ctrl-C ends it cleanly and says how many records were delivered.
+    """
+    from engine.publish.sending import Stop
+    from engine.workspace.workspace import bootstrap_anywhere
+    from lab_replay.recording import Recording
+    from lab_replay.republish import check_target, parse_speed
+    from lab_replay.republish import republish as publish_again
+
+    check_target(target, force=force)
+    times_faster = parse_speed(speed)
+    opened = Recording.open(recording)
+    chosen = _topic(opened, topic)
+    broker = bootstrap_anywhere(bootstrap, workspace)
+    total = sum(file.records for file in opened.manifest.topics[chosen].values())
+    with Stop() as stop, counting(f"republishing to {target}", total) as progress:
+        told = publish_again(
+            opened, chosen, broker, target,
+            speed=times_faster, force=force, stop=lambda: stop.wanted, progress=progress,
+        )  # fmt: skip
+    typer.echo(f"{told.delivered:,} of {told.total:,} records delivered to {target}", err=True)
+    if not told.same_partitions:
+        typer.echo(
+            f"{target} has other partitions: each record went where its key belongs", err=True
+        )
+    if told.delivered < told.total:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _topic(recording: "Recording", topic: str | None) -> str:
+    if topic is None and len(recording.topics) != 1:
+        raise LablineError(
+            "LL-REPUBLISH-TOPIC",
+            f"{recording.url} holds {len(recording.topics)} topics",
+            f"choose one with --topic: {', '.join(recording.topics)}",
+        )
+    chosen = topic or recording.topics[0]
+    recording.partitions(chosen)  # refuses what is not there
+    return chosen

@@ -1,0 +1,98 @@
+"""``labline lab whatif``: the factory's past with something changed."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
+from engine.cli.parity import LineArgument
+from engine.cli.past import line_past
+from engine.cli.progress import counting
+
+if TYPE_CHECKING:
+    from engine.core.line import Line
+
+
+def whatif(
+    line: LineArgument,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Another model, from the first record on.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Yes from this probability on.")
+    ] = None,
+    without_source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without-source", help="Leave a producer's records out: header ce_source, or unknown."
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without",
+            metavar="TOPIC/PARTITION=FIRST:UNTIL",
+            help="Leave offsets of events or labels out, up to before UNTIL.",
+        ),
+    ] = None,
+    decides_label: Annotated[
+        bool,
+        typer.Option("--decides-label", help="A label comes only after one of the answers."),
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="New .jsonl or .csv of the events that differ.")
+    ] = None,
+    bootstrap: BootstrapOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what another model, threshold, or a past without some records would have come to."""
+    from rich.console import Console
+
+    from lab_replay.whatif import Wanted
+    from lab_replay.whatif import whatif as refold
+    from lab_replay.whatif_change import Change, Range
+    from lab_replay.whatif_table import check_out, whatif_tables, write_differences
+    from topics.naming import line_topics
+
+    ranges = tuple(Range.parse(text) for text in without or ())
+    change = Change(recipe, threshold, tuple(without_source or ()), ranges)
+    if out is not None:
+        check_out(out)
+    past = line_past(line, bootstrap, workspace)
+    declared = _declared(line, workspace)
+    wanted = Wanted(
+        declared.decision.costs if declared else None,
+        decides_label or (declared is not None and declared.decision.decides_label),
+        out is not None,
+    )
+    with counting("folding partitions", past.partitions) as progress:
+        found, folded = refold(
+            past.broker,
+            line,
+            past.control,
+            change,
+            wanted=wanted,
+            spec_of=past.spec_of,
+            progress=lambda: progress(1),
+        )
+    if out is not None:
+        events = past.control.lines[line].declaration["line"]["events"]
+        count = write_differences(out, (events, line_topics(line).retry), folded)
+        typer.echo(f"{count:,} events that differ: {out}", err=True)
+    if as_json:
+        typer.echo(json.dumps(found.document(), allow_nan=False))
+        return
+    for text in found.sentences():
+        typer.echo(text)
+    for table in whatif_tables(found):
+        Console().print(table)
+
+
+def _declared(line: str, workspace: Path | None) -> "Line | None":
+    """Return the workspace's declaration: costs may be known since the line was promoted."""
+    from engine.workspace.workspace import Workspace
+
+    return Workspace.find(workspace).lines().get(line)

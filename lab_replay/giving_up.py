@@ -1,0 +1,55 @@
+"""Giving up hopeless candidates: those that are certainly worse than a baseline."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from engine.stats.hopeless import ALPHA, Hopeless
+from lab_replay.candidates import Candidate
+from lab_replay.compare import bounded_losses, loss_of, widest_difference
+from lab_replay.metrics import answered
+from lab_replay.steps import Step
+from lab_replay.trial import Trial
+
+
+class GivingUp:
+    """Stops candidates of a pass at the first label at which it is certain that they lose.
+
+    Parameters
+    ----------
+    candidates
+        By name; the trial's reference is among them and is never stopped.
+    tests
+        How many passes ask the same of a candidate: they share the probability of an error.
+    """
+
+    def __init__(self, trial: Trial, candidates: Mapping[str, Candidate], tests: int) -> None:
+        kind = trial.line.kind
+        self._kind, self._loss = kind, loss_of(kind)
+        self._classes = {name: index for index, name in enumerate(trial.line.classes)}
+        self._reference = candidates[trial.reference or ""]
+        bound = widest_difference(kind, self._loss)
+        self._tested = [
+            (candidate, Hopeless(bound, ALPHA / tests))
+            for name, candidate in candidates.items()
+            if name != trial.reference
+        ]
+
+    def after(self, steps: Sequence[Step]) -> None:
+        """Look at the labels of a block that all candidates have walked over."""
+        learned = [(row, label) for _, row, _, label in steps if label is not None]
+        if not learned:
+            return
+        rows = [row for row, _ in learned]
+        told = [self._classes[label] if self._classes else label for _, label in learned]
+        truth = np.array(told, np.float64)
+        reference = self._reference.scores_of(rows)
+        for candidate, hopeless in self._tested:
+            if candidate.stopped_at is not None:
+                continue
+            score = candidate.scores_of(rows)
+            both = answered(score) & answered(reference)
+            label = truth[both]
+            losses = bounded_losses(score[both], label, self._loss)
+            if hopeless.add(losses, bounded_losses(reference[both], label, self._loss)):
+                candidate.stop(hopeless.stopped_at or 0)

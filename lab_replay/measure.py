@@ -1,0 +1,167 @@
+"""From what was replayed to a result: figures, curves, verdicts, money, cost."""
+
+import numpy as np
+
+from engine.core.labels import EXPIRED, LABEL_OUTCOMES, NEGATIVE
+from engine.core.line import Line
+from engine.models.environment import environment
+from lab_replay.compare import versus
+from lab_replay.curves import calibration, curves, money, parts
+from lab_replay.experiment import Experiment
+from lab_replay.lag import cost_on
+from lab_replay.metrics import Scored, evaluate
+from lab_replay.models import metrics_of
+from lab_replay.prediction_log import PredictionLog
+from lab_replay.replay import Replayed
+from lab_replay.result import Candidate, Costs, Counts, ExperimentResult, Versus, ranking
+from lab_replay.trial import Trial
+
+CANDIDATE, BASELINE = "candidate", "baseline"
+
+
+def measure(
+    experiment: Experiment, trial: Trial, replayed: Replayed, source: str = ""
+) -> ExperimentResult:
+    """Return the result of what was replayed; events of the warm-up are not counted in it."""
+    line = trial.line
+    metrics = metrics_of(experiment, line, source)
+    log = _counted(replayed.log, experiment)
+    other = None if replayed.otherwise is None else _counted(replayed.otherwise, experiment)
+    return ExperimentResult(
+        name=experiment.name,
+        line=line.name,
+        question=line.question,
+        incumbent=line.incumbent,
+        kind=line.kind,
+        classes=line.classes,
+        recording=trial.recording.digest,
+        environment=environment(),
+        metrics=metrics,
+        threshold=threshold_of(line),
+        learner=experiment.learner or line.learner,
+        delay=experiment.delay,
+        warm_up=experiment.warm_up,
+        candidates=_candidates(experiment, trial, replayed, log, other, metrics),
+        counts=_counts(replayed),
+    )
+
+
+def threshold_of(line: Line) -> float:
+    """Return from which score on a line's answer is yes; a half where that is nobody's question."""
+    return 0.5 if line.decision.threshold is None else line.decision.threshold
+
+
+def _counted(log: PredictionLog, experiment: Experiment) -> PredictionLog:
+    return log.rows(slice(experiment.warm_up, None)) if experiment.warm_up else log
+
+
+def _candidates(
+    experiment: Experiment,
+    trial: Trial,
+    replayed: Replayed,
+    log: PredictionLog,
+    other: PredictionLog | None,
+    metrics: tuple[str, ...],
+) -> tuple[Candidate, ...]:
+    decision = trial.line.decision
+    threshold = threshold_of(trial.line)
+    scored = evaluate(log, metrics, threshold=threshold)
+    otherwise: dict[str, Scored] = {}
+    if other is not None:
+        otherwise = evaluate(other, metrics, threshold=threshold)
+    windows = curves(log, metrics, count=experiment.windows, threshold=threshold)
+    slices = parts(log, metrics, threshold=threshold)
+    verdicts = _verdicts(experiment, trial, log, scored, metrics[0])
+    found = []
+    for name, recipe in trial.models.items():
+        walked = replayed.walked[name]
+        sizes = [each.state_bytes for each in walked]
+        stops = [each.stopped_at for each in walked if each.stopped_at is not None]
+        found.append(
+            Candidate(
+                name=name,
+                recipe=recipe,
+                kind=_kind(experiment, trial, name),
+                metrics=scored[name].metrics,
+                events=scored[name].events,
+                unanswered=sum(each.unanswered for each in walked),
+                windows=windows[name],
+                calibration=calibration(log, name),
+                slices=slices[name],
+                versus=verdicts.get(name, ()),
+                otherwise=otherwise[name].metrics if otherwise else None,
+                money=decision.costs
+                and money(
+                    log, name, decision.costs, threshold=threshold, incumbent=decision.incumbent
+                ),
+                state_bytes=None if None in sizes else sum(size or 0 for size in sizes),
+                stopped_at=min(stops, default=None),
+            )
+        )
+    return tuple(found)
+
+
+def _kind(experiment: Experiment, trial: Trial, name: str) -> str:
+    """Tell candidates from baselines: those come last, whatever grids made of the recipes."""
+    own = experiment.baselines if experiment.baselines is not None else trial.line.baselines
+    return BASELINE if name in own else CANDIDATE
+
+
+def _verdicts(
+    experiment: Experiment,
+    trial: Trial,
+    log: PredictionLog,
+    scored: dict[str, Scored],
+    deciding: str,
+) -> dict[str, tuple[Versus, ...]]:
+    """Compare every candidate with the best baseline, and with the best of the others."""
+    if trial.line.kind == "anomaly":
+        return {}
+    ranked = {
+        kind: [
+            found.name
+            for found in ranking(
+                [
+                    Candidate(name=n, recipe="", kind=kind, metrics=s.metrics)
+                    for n, s in scored.items()
+                    if _kind(experiment, trial, n) == kind
+                ],
+                deciding,
+            )
+        ]
+        for kind in (CANDIDATE, BASELINE)
+    }
+    found = {}
+    for name in ranked[CANDIDATE]:
+        leaders = [other for other in ranked[CANDIDATE] if other != name][:1]
+        others = (*ranked[BASELINE][:1], *leaders)
+        found[name] = tuple(versus(log, name, other) for other in others)
+    return found
+
+
+def _counts(replayed: Replayed) -> Counts:
+    counts = replayed.counts
+    outcomes = (*LABEL_OUTCOMES, EXPIRED, NEGATIVE)
+    return Counts(
+        events=counts.get("answers", 0) + counts.get("dead_letters", 0),
+        labelled=int(np.count_nonzero(~np.isnan(replayed.log.label))),
+        dead_letters={"events": counts.get("dead_letters", 0)}
+        | ({"labels": counts["dead_labels"]} if counts.get("dead_labels") else {}),
+        label_outcomes={name: counts[name] for name in outcomes if name in counts},
+    )
+
+
+def costs_of(trial: Trial, replayed: Replayed) -> Costs:
+    """Return what the pass and every candidate cost, and what lag they would have had."""
+    events = max(len(replayed.log), 1)
+    in_pass_us = replayed.pass_s / events * 1e6
+    return Costs(
+        pass_us_per_event=in_pass_us,
+        candidates={
+            name: cost_on(
+                replayed.append_ms,
+                sum(walked.cpu_s for walked in replayed.walked[name]) / events * 1e6,
+            )
+            for name in trial.models
+        },
+    )

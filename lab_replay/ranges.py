@@ -1,0 +1,137 @@
+"""Which stretch of each partition is recorded: from and to a time, or an offset."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from engine.broker.clients import admin_client
+from engine.broker.positions import parse_time_ms
+from engine.broker.reader import TIMEOUT_S, Offsets, partition_offsets
+from engine.errors import LablineError
+
+_OFFSET = re.compile(
+    r"(?P<topic>[A-Za-z0-9._-]+)/(?P<partition>[0-9]{1,9})=(?P<offset>[0-9]{1,18})"
+)
+
+#: topic, partition
+Place = tuple[str, int]
+Ranges = dict[str, dict[int, tuple[int, int]]]
+
+
+class Bound(NamedTuple):
+    """One side of a stretch: a time for all partitions, and offsets of some."""
+
+    time_ms: int | None
+    offsets: Mapping[Place, int]
+
+
+def bound(texts: Iterable[str], option: str = "--from") -> Bound:
+    """Return what one or more ``--from`` or ``--to`` say.
+
+    Raises
+    ------
+    LablineError
+        ``LL-RECORDING-BOUND``.
+
+    Examples
+    --------
+    >>> bound(["2013-01-02", "flights.departed/0=120"])
+    Bound(time_ms=1357084800000, offsets={('flights.departed', 0): 120})
+    """
+    time_ms: int | None = None
+    offsets: dict[Place, int] = {}
+    for text in texts:
+        if match := _OFFSET.fullmatch(text):
+            offsets[match["topic"], int(match["partition"])] = int(match["offset"])
+        elif time_ms is not None:
+            raise _bad(f"{option} gives two times", "give one; it is for all topics")
+        else:
+            time_ms = _time_ms(text, option)
+    return Bound(time_ms, offsets)
+
+
+def _time_ms(text: str, option: str) -> int:
+    try:
+        return parse_time_ms(text)
+    except LablineError as error:
+        raise _bad(
+            f"{option} {text[:60]!r} is neither a time nor an offset",
+            "write 2013-12-28, 2013-12-28T06:00:00Z, or TOPIC/PARTITION=OFFSET",
+        ) from error
+
+
+def resolve(bootstrap: str, topics: list[str], since: Bound, until: Bound) -> Ranges:
+    """Return for each partition the offsets ``[start, end)`` to record.
+
+    Times are append times: the first record of a partition with that time or a later one. No
+    end is beyond the last stable offset.
+
+    Raises
+    ------
+    LablineError
+        ``LL-TOPIC-MISSING``; ``LL-RECORDING-RANGE`` for offsets that the log has not, or when
+        nothing is between two bounds.
+    """
+    known = partition_offsets(bootstrap, topics)
+    starts = _offsets(bootstrap, known, since, last=False)
+    ends = _offsets(bootstrap, known, until, last=True)
+    ranges: Ranges = {}
+    for (topic, partition), start in starts.items():
+        ranges.setdefault(topic, {})[partition] = (start, max(start, ends[topic, partition]))
+    asked = since != Bound(None, {}) or until != Bound(None, {})
+    if asked and all(start == end for found in ranges.values() for start, end in found.values()):
+        log = ", ".join(
+            f"{topic}/{partition} has [{offsets.start}, {offsets.stable})"
+            for topic, found in known.items()
+            for partition, offsets in sorted(found.items())[:3]
+        )
+        raise LablineError(
+            "LL-RECORDING-RANGE",
+            "no record is between --from and --to",
+            f"times are those at which the broker appended; {log}",
+        )
+    return ranges
+
+
+def _offsets(
+    bootstrap: str, known: Mapping[str, Mapping[int, Offsets]], asked: Bound, *, last: bool
+) -> dict[Place, int]:
+    logs = {(t, p): offsets for t, found in known.items() for p, offsets in found.items()}
+    found = {place: log.stable if last else log.start for place, log in logs.items()}
+    if asked.time_ms is not None:
+        for place, offset in _at_time(bootstrap, logs, asked.time_ms).items():
+            # -1: every record is older
+            found[place] = min(offset, logs[place].stable) if offset >= 0 else logs[place].stable
+    for (topic, partition), offset in asked.offsets.items():
+        log = logs.get((topic, partition))
+        if log is None or not log.start <= offset <= log.stable:
+            held = f"[{log.start}, {log.stable}]" if log else "nothing"
+            raise LablineError(
+                "LL-RECORDING-RANGE",
+                f"{topic}/{partition} cannot be recorded {'to' if last else 'from'} offset "
+                f"{offset}: the log has {held}",
+                "choose one between the log's start and its last stable offset",
+            )
+        found[topic, partition] = offset
+    return found
+
+
+def _at_time(bootstrap: str, places: Iterable[Place], time_ms: int) -> dict[Place, int]:
+    admin = admin_client(bootstrap)  # held: its answers go with it
+    asked = admin.list_offsets(
+        {TopicPartition(*place): OffsetSpec.for_timestamp(time_ms) for place in places},
+        isolation_level=IsolationLevel.READ_COMMITTED,
+        request_timeout=TIMEOUT_S,
+    )
+    found = {}
+    for place, future in asked.items():
+        told: Any = future.result()  # the client's own types lack its offset
+        found[place.topic, place.partition] = told.offset
+    return found
+
+
+def _bad(message: str, remedy: str) -> LablineError:
+    return LablineError("LL-RECORDING-BOUND", message, remedy)

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.line import Costs
+from engine.errors import LablineError
+from lab_replay.curves import calibration, cumulative, curves, money, parts, stretches
+from lab_replay.metrics import evaluate
+from lab_replay.prediction_log import PredictionLog, Slices
+
+
+@given(st.lists(st.integers(0, 1_000), max_size=80), st.integers(1, 20), st.integers(1, 30))
+def test_stretches_cover_all_with_enough_each(times: list[int], count: int, least: int) -> None:
+    found = stretches(np.array(sorted(times), np.int64), count, least)
+    covered = [n for part in found for n in range(part.start, part.stop)]
+    assert covered == list(range(len(times)))
+    assert len(found) <= count
+    if len(times) >= least:
+        assert all(part.stop - part.start >= least for part in found)
+
+
+def made(rows: int = 1_000) -> PredictionLog:
+    rng = np.random.default_rng(5)
+    label = (rng.random(rows) < 0.3).astype(float)
+    label[::10] = np.nan
+    late = rng.random(rows)
+    late[:100] = np.nan
+    codes = rng.integers(-1, 5, rows).astype(np.int32)
+    return PredictionLog(
+        np.arange(rows),
+        label,
+        {"all": rng.random(rows), "late": late},
+        slices={"carrier": Slices(codes, ("a", "b", "c", "d", "e"))},
+    )
+
+
+def test_windows_share_their_times_and_leave_out_what_has_no_answer() -> None:
+    log = made()
+    found = curves(log, count=10, events_min=50)
+    assert [w.middle_ms for w in found["all"]] == [w.middle_ms for w in found["late"]]
+    assert [w.events for w in found["late"]] == [0] + [90] * 9
+    assert set(found["late"][0].metrics.values()) == {None}
+    part = log.between(100, 200)
+    assert found["all"][1].metrics == evaluate(part)["all"].metrics
+
+
+def test_cumulative_curves_end_at_the_whole() -> None:
+    log = made()
+    for name, found in cumulative(log, count=10, events_min=50).items():
+        whole = evaluate(log, ["log_loss", "brier", "accuracy"])[name]
+        assert found[-1].events == whole.events
+        assert found[-1].metrics == pytest.approx(whole.metrics)
+    assert cumulative(log, count=10, events_min=50)["late"][0].metrics["brier"] is None
+
+
+def test_no_labels_give_no_windows() -> None:
+    log = PredictionLog([1, 2], [np.nan, np.nan], {"x": [0.1, 0.2]})
+    assert curves(log) == cumulative(log) == {"x": ()}
+    assert calibration(log, "x") == ()
+
+
+def test_parts_are_the_commonest_values_and_the_others_joined() -> None:
+    log = made()
+    found = parts(log, ["accuracy"], values_max=2)["all"]["carrier"]
+    sizes = [part.events for part in found]
+    assert len(found) == 3
+    assert found[-1].value == "other"
+    assert sizes[0] >= sizes[1]
+    there = (log.slices["carrier"].codes >= 0) & ~np.isnan(log.label)
+    assert sum(sizes) == there.sum()
+    chosen = log.slices["carrier"].codes == "abcde".index(found[0].value)
+    alone = evaluate(log.rows(np.flatnonzero(chosen)), ["accuracy"])["all"]
+    assert (found[0].events, found[0].metrics) == (alone.events, alone.metrics)
+
+
+def test_money_of_the_rule_in_use_today() -> None:
+    log = PredictionLog(
+        [1, 2, 3, 4], [1, 0, 1, 0], {"x": [0.9, 0.9, 0.1, np.nan], "old": [0.9, 0.1, np.nan, 0.9]}
+    )
+    costs = Costs(false_positive=1, false_negative=5, unit="EUR")
+    for incumbent, total in (("never", 10), ("always", 1), ("old", 5)):
+        found = money(log, "x", costs, incumbent=incumbent)
+        assert found is not None
+        assert (found.total, found.incumbent, found.unit) == (6, total, "EUR")
+    with pytest.raises(LablineError, match="LL-INCUMBENT-UNKNOWN"):
+        money(log, "x", costs, incumbent="oldd")

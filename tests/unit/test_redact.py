@@ -1,0 +1,78 @@
+from typing import Any
+
+import pytest
+
+from engine.core.record import Headers, Record
+from engine.errors import LablineError
+from lab_replay.redact import UNREADABLE, Redactor, emptied_fields, redacted_fields
+from schemas.avro import Schema
+from schemas.framing import GUID_MARKER, ID_HEADER, confluent_head
+
+
+def schema(*fields: dict[str, Any], name: str = "Person") -> Schema:
+    first = {"name": "id", "type": "string"}
+    return Schema.parse({"type": "record", "name": name, "fields": [first, *fields]})
+
+
+MAIL = {"name": "mail", "type": ["null", "string"]}
+OLD = schema(MAIL)
+NEW = schema(MAIL, {"name": "age", "type": "int", "default": 7, "minimum": 0})
+
+
+def redacted(redactor: Redactor, value: bytes | None, headers: Headers = None) -> Record:
+    [record] = redactor.redact([(3, 5, b"k", value, headers)])
+    return record
+
+
+def test_each_version_stays_as_it_was_written() -> None:
+    heads = {OLD.head: OLD, NEW.head: NEW, confluent_head(7): NEW}
+    redactor = Redactor(heads, ["mail", "age"])
+    old = redacted(redactor, OLD.encode({"id": "a", "mail": "m"}))
+    assert old == (3, 5, b"k", OLD.encode({"id": "a", "mail": None}), None)
+    told = {"id": "a", "mail": "m", "age": 41}
+    emptied = {"id": "a", "mail": None, "age": 0}
+    for head in (NEW.head, confluent_head(7)):
+        assert redacted(redactor, NEW.encode(told, head))[3] == NEW.encode(emptied, head)
+    assert redacted(redactor, None)[3] is None
+    assert redactor.unreadable == 0
+
+
+def test_an_id_in_a_header_stays_there() -> None:
+    guid = GUID_MARKER + bytes(16)
+    headers: Headers = [(ID_HEADER, guid)]
+    record = redacted(
+        Redactor({guid: OLD}, ["mail"]), OLD.encode({"id": "a", "mail": "m"}, b""), headers
+    )
+    assert record == (3, 5, b"k", OLD.encode({"id": "a", "mail": None}, b""), headers)
+
+
+def test_what_no_schema_reads_is_emptied_and_counted() -> None:
+    redactor = Redactor({OLD.head: OLD}, ["mail"])
+    for value in (b"m@x", NEW.head + b"m@x", OLD.head + b"\x02", confluent_head(1), b""):
+        assert redacted(redactor, value)[3] == UNREADABLE
+    assert redactor.told.unreadable == 5
+
+
+def test_keys_alone() -> None:
+    assert redacted(Redactor({}, (), keys=True), b"x") == (3, 5, None, b"x", None)
+
+
+def test_a_value_that_its_schema_forbids_is_refused() -> None:
+    strict = schema({"name": "age", "type": "int", "minimum": 18})
+    with pytest.raises(LablineError, match="LL-RECORDING-REDACT: Person does not allow"):
+        redacted(Redactor({strict.head: strict}, ["age"]), strict.encode({"id": "a", "age": 41}))
+
+
+def test_fields() -> None:
+    timed = schema({"name": "at", "type": "long", "event_time": True})
+    with pytest.raises(LablineError, match="at is when it happened"):
+        emptied_fields(timed, ["at"])
+    kind = {"type": "enum", "name": "K", "symbols": ["A"]}
+    with pytest.raises(LablineError, match="neither nullable nor"):
+        emptied_fields(schema({"name": "k", "type": kind}), ["k"])
+    defaulted = schema({"name": "k", "type": kind, "default": "A"})
+    assert emptied_fields(defaulted, ["k", "other"]) == {"k": "A"}
+    topics = {"people": NEW, "old": OLD}
+    assert redacted_fields(topics, ["age"]) == {"people": ("age",), "old": ()}
+    with pytest.raises(LablineError, match="did you mean 'mail'"):
+        redacted_fields(topics, ["email"])
