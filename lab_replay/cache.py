@@ -16,11 +16,13 @@ from engine.errors import LablineError
 from engine.models.environment import environment
 from engine.models.named import is_name
 from lab_replay.prediction_log import Slices
+from lab_replay.result import Drift
 from lab_replay.rows import Columns
 from lab_replay.trial import Trial
 from lab_replay.units import Outcome, Unit, Walked
 
-FORMAT = 1
+FORMAT = 2
+_TOLD = ("slices", "drift")  # of columns, what is no array
 #: What of a line no score depends on.
 _TOLD_ONLY = ("question", "owner", "incumbent", "decision", "baselines", "start", "learner")
 
@@ -79,19 +81,21 @@ class Cache:
             name: Slices(arrays.pop(f"slice-{number}"), tuple(names))
             for number, (name, names) in enumerate(told["slices"].items())
         }
-        return Rows(Columns(**arrays, slices=slices), told["counts"], told["pass_s"])
+        drift = tuple(Drift(what=what, event_time_ms=time_ms) for what, time_ms in told["drift"])
+        return Rows(Columns(**arrays, slices=slices, drift=drift), told["counts"], told["pass_s"])
 
     def _put_rows(self, partition: int, columns: Columns, outcome: Outcome) -> None:
         path, share = self._rows_path(partition), len(outcome.columns)
         if path.is_file():
             return
-        arrays = {name: value for name, value in columns._asdict().items() if name != "slices"}
+        arrays = {name: value for name, value in columns._asdict().items() if name not in _TOLD}
         for number, slices in enumerate(columns.slices.values()):
             arrays[f"slice-{number}"] = slices.codes
         told = {
             "slices": {name: slices.names for name, slices in columns.slices.items()},
             "counts": outcome.counts[partition],
             "pass_s": outcome.pass_s / share,
+            "drift": [[drift.what, drift.event_time_ms] for drift in columns.drift],
         }
         _save(path, arrays, told)
 

@@ -1,6 +1,7 @@
 """Where units of work run: here, in processes of this machine, or on a Dask cluster."""
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -36,12 +37,16 @@ def executor_of(
     if workers <= 1 or work < SMALL:
         yield None
         return
-    context = multiprocessing.get_context("spawn")
+    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
     done = context.Value("q", 0)
     pool = ProcessPoolExecutor(workers, context, initializer=_share, initargs=(done,))
     pool.done = done  # type: ignore[attr-defined]  # it is ours, and ends with the block
     try:
         yield pool
+    except BaseException:  # what is under way is not waited for: a unit may take minutes
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -108,6 +113,7 @@ _done: Any = None  # in a worker process: the count that all of them share
 def _share(done: Any) -> None:
     global _done
     _done = done
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: who started us ends us
 
 
 def _counted(trial: Trial, unit: Unit) -> Outcome:

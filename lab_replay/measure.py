@@ -7,15 +7,17 @@ from engine.core.line import Line
 from engine.models.environment import environment
 from lab_replay.compare import versus
 from lab_replay.curves import calibration, curves, money, parts
+from lab_replay.drift import error_drift
 from lab_replay.experiment import Experiment
 from lab_replay.lag import cost_on
 from lab_replay.metrics import Scored, evaluate
 from lab_replay.models import metrics_of
 from lab_replay.prediction_log import PredictionLog
 from lab_replay.replay import Replayed
-from lab_replay.result import Candidate, Costs, Counts, ExperimentResult, Versus, ranking
+from lab_replay.result import Candidate, Costs, Counts, Drift, ExperimentResult, Versus, ranking
 from lab_replay.trial import Trial
 
+DAY_MS = 86_400_000
 CANDIDATE, BASELINE = "candidate", "baseline"
 
 
@@ -43,6 +45,7 @@ def measure(
         warm_up=experiment.warm_up,
         candidates=_candidates(experiment, trial, replayed, log, other, metrics),
         counts=_counts(replayed),
+        inputs_drift=_inputs_drift(replayed),
     )
 
 
@@ -90,6 +93,7 @@ def _candidates(
                 slices=slices[name],
                 versus=verdicts.get(name, ()),
                 otherwise=otherwise[name].metrics if otherwise else None,
+                drift=error_drift(log, name) if name in verdicts else (),
                 money=decision.costs
                 and money(
                     log, name, decision.costs, threshold=threshold, incumbent=decision.incumbent
@@ -137,6 +141,21 @@ def _verdicts(
         others = (*ranked[BASELINE][:1], *leaders)
         found[name] = tuple(versus(log, name, other) for other in others)
     return found
+
+
+def _inputs_drift(replayed: Replayed) -> tuple[Drift, ...]:
+    """Return where the inputs changed; what several partitions see within a day is one mark."""
+    marks = sorted(
+        (drift for found in replayed.drift.values() for drift in found),
+        key=lambda drift: (drift.event_time_ms, drift.what),
+    )
+    last: dict[str, int] = {}
+    kept = []
+    for mark in marks:
+        if mark.event_time_ms - last.get(mark.what, -DAY_MS) >= DAY_MS:
+            kept.append(mark)
+        last[mark.what] = mark.event_time_ms
+    return tuple(kept)
 
 
 def _counts(replayed: Replayed) -> Counts:

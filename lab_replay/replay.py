@@ -17,6 +17,7 @@ from lab_replay.assembly import write_log
 from lab_replay.cache import Cache
 from lab_replay.executors import executor_of, run_units
 from lab_replay.prediction_log import PredictionLog
+from lab_replay.result import Drift
 from lab_replay.trial import Trial
 from lab_replay.units import BY_KEY, EACH, SINGLE, Unit, Walked, units_of
 
@@ -37,6 +38,8 @@ class Replayed:
         By model, what each of its units says beside the scores.
     append_ms
         By partition, when each of its events was appended.
+    drift
+        By partition, where its features changed.
     pass_s
         CPU of one pass without any model.
     """
@@ -46,6 +49,7 @@ class Replayed:
     counts: dict[str, int]
     walked: dict[str, list[Walked]]
     append_ms: dict[int, NDArray[np.int64]]
+    drift: dict[int, tuple[Drift, ...]]
     pass_s: float
 
 
@@ -99,6 +103,7 @@ def replay(
         counts=sum((Counter(store.rows(p).counts) for p in partitions), Counter()),
         walked={name: list(store.each(plan, name)) for name in trial.models},
         append_ms={p: store.rows(p).columns.append_ms for p in partitions},
+        drift={p: store.rows(p).columns.drift for p in partitions},
         pass_s=sum(store.rows(p).pass_s for p in partitions),
     )
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from engine.core.features import Features
 from engine.core.record import ANSWER, Record
 from engine.core.run import Run
+from lab_replay.drift import InputDrift
 from lab_replay.prediction_log import NEVER, Slices
+from lab_replay.result import Drift
 from lab_replay.trial import Trial
 from schemas.engine_schemas import engine_schema
 from topics.partitioning import partition_of
@@ -27,8 +29,10 @@ class Columns(NamedTuple):
     ----------
     label_place
         Rank of the label among those of the partition.
-    append_ms, append_offset
+    append_ms
         Of all events that were read, answered or not: when the broker appended them.
+    drift
+        Where the features changed.
     """
 
     event_time_ms: NDArray[np.int64]
@@ -38,6 +42,7 @@ class Columns(NamedTuple):
     label_place: NDArray[np.int64]
     append_ms: NDArray[np.int64]
     slices: dict[str, Slices]
+    drift: tuple[Drift, ...]
 
 
 class Rows:
@@ -61,6 +66,8 @@ class Rows:
         self._label, self._label_time_ms, self._label_place = array("d"), array("q"), array("q")
         self._labels = 0
         self._slices = {name: _Slicing(name) for name in trial.slices}
+        features = trial.line.features
+        self._drift = InputDrift((*features.numeric, *features.categorical))
 
     def __len__(self) -> int:
         return len(self._offset)
@@ -95,7 +102,7 @@ class Rows:
 
     def answered(self, run: Run, scored: Sequence[Features]) -> None:
         """Note a run's answered events, in their order, with the features that they had."""
-        decode = self._schema.decode
+        decode, known = self._schema.decode, len(self._offset)
         for kind, key, value, _ in run.emissions:
             if kind == ANSWER:
                 if self._ways > 1:
@@ -105,6 +112,9 @@ class Rows:
                 self._offset.append(answer["offset"])
         for slicing in self._slices.values():
             slicing.add(scored)
+        watch = self._drift.add
+        for features, time_ms in zip(scored, self._event_time_ms[known:], strict=True):
+            watch(features, time_ms)
         self.counts.update(run.counts)
 
     def way_of(self, row: int) -> int:
@@ -122,6 +132,7 @@ class Rows:
             _padded(self._label_place, missing),
             np.frombuffer(self._append_ms, np.int64),
             {name: slicing.slices() for name, slicing in self._slices.items()},
+            self._drift.found,
         )
 
 

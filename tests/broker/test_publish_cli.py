@@ -19,6 +19,7 @@ from confluent_kafka.serialization import SerializationContext
 
 from engine.broker import embedded
 from engine.broker.clients import admin_client, producer_config
+from engine.broker.ports import is_free
 from engine.broker.reader import partition_offsets, read_range
 from engine.errors import LablineError
 from engine.publish.progress_file import Identity, Progress, ProgressFile
@@ -371,3 +372,5 @@ def killed(state: Path) -> None:
     running = embedded.find(state)
     assert running is not None
     os.kill(running.pid, signal.SIGKILL)
+    port = int(running.bootstrap.rpartition(":")[2])
+    until(lambda: is_free(port))  # dying takes a while; a start meanwhile takes another port

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import s3fs
 
 from engine.errors import LablineError
 from lab_replay.recording import Recording
@@ -70,6 +71,7 @@ def test_a_cluster_over_a_bucket_gives_the_same_whoever_dies(
     with S3Server(tmp_path / "s3") as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()  # another test's server had another address
         shutil.copytree(tmp_path / "year", server.bucket("history") / "year")
         there = Trial(Recording.open("s3://history/year"), LINE, EVENT, LABEL, MODELS)
         with cluster(tmp_path / "dask") as (address, workers):
