@@ -98,7 +98,7 @@ def _loops(trial: Trial, rounds: int) -> dict[str, float]:
         bare = min(bare, spent_s)
         spent_s, outcomes = _pass(trial, dict(trial.models))
         if spent_s < one:
-            one, m = spent_s, sum(o.walked["logistic"].cpu_s for o in outcomes)
+            one, m = spent_s, sum(o.walked["logistic"].walk.cpu_s for o in outcomes)
             d = sum(o.pass_s for o in outcomes)
         many = min(many, _pass(trial, sixteen)[0])
     ideal = 16 * (d + m) / (d + 16 * m)

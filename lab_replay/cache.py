@@ -19,7 +19,7 @@ from lab_replay.prediction_log import Slices
 from lab_replay.result import Drift
 from lab_replay.rows import Columns
 from lab_replay.trial import Trial
-from lab_replay.units import Outcome, Unit, Walked
+from lab_replay.units import Outcome, Unit, Walk, Walked
 
 FORMAT = 2
 _TOLD = ("slices", "drift")  # of columns, what is no array
@@ -64,15 +64,14 @@ class Cache:
         for partition, columns in outcome.columns.items():
             self._put_rows(partition, columns, outcome)
         for name, walked in outcome.walked.items():
-            told = {key: value for key, value in walked._asdict().items() if key != "scores"}
-            _save(self._path(unit, name), {"scores": walked.scores}, told)
+            _save(self._path(unit, name), {"scores": walked.scores}, walked.walk._asdict())
 
     def each(self, units: Iterable[Unit], name: str) -> Iterator[Walked]:
         """Yield what a candidate gave, unit by unit in the order of partitions."""
         having = {unit.partitions: unit for unit in units if name in unit.models}
         for _, unit in sorted(having.items()):
             arrays, told = _load(self._path(unit, name))
-            yield Walked(arrays["scores"], **told)
+            yield Walked(arrays["scores"], Walk(**told))
 
     def rows(self, partition: int) -> Rows:
         """Return what is known of a partition beside the candidates."""

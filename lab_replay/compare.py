@@ -10,7 +10,7 @@ from engine.errors import LablineError
 from engine.stats.sequential import ConfidenceSequence, Steps
 from lab_replay.losses import Floats, absolute_losses, brier_losses, log_losses
 from lab_replay.metrics import answered
-from lab_replay.prediction_log import NEVER, PredictionLog
+from lab_replay.prediction_log import PredictionLog
 from lab_replay.result import Versus
 
 COMPARE_CLIP = 0.01  # of probabilities, for the logarithmic loss: it must be bounded
@@ -169,8 +169,7 @@ def _differences(
                 f"there is no candidate {wanted!r}",
                 f"name two of: {', '.join(log.scores)}",
             )
-    rows = np.flatnonzero(log.label_order != NEVER)
-    rows = rows[np.argsort(log.label_order[rows], kind="stable")]
+    rows = log.label_rows()
     if bound is None and loss == "absolute":
         first = min(len(rows) // 10, BOUND_LABELS_MAX)
         bound = (float(np.ptp(log.label[rows[:first]])) if first else 0.0) or 1.0

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lab_replay.compare import bounded_losses, loss_of, widest_difference
 from lab_replay.metrics import answered
-from lab_replay.prediction_log import NEVER, PredictionLog
+from lab_replay.prediction_log import PredictionLog
 from lab_replay.result import Drift
 
 WINDOW_EVENTS = 5_000
@@ -141,8 +141,7 @@ def error_drift(log: PredictionLog, name: str) -> tuple[Drift, ...]:
     from river.drift import ADWIN
 
     loss = loss_of(log.kind)
-    rows = np.flatnonzero(log.label_order != NEVER)
-    rows = rows[np.argsort(log.label_order[rows], kind="stable")]
+    rows = log.label_rows()
     score, label = log.scores[name][rows], log.label[rows]
     there = answered(score)
     score, label, rows = score[there], label[there], rows[there]

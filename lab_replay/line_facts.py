@@ -17,6 +17,7 @@ from engine.core.record import Record
 from engine.errors import LablineError
 from engine.models.control import Control
 from lab_replay.curves import calibration, curves, money
+from lab_replay.measure import threshold_of
 from lab_replay.metrics import evaluate
 from lab_replay.prediction_log import PredictionLog
 from lab_replay.result import DEFAULTS, Candidate, Counts, ExperimentResult
@@ -196,7 +197,7 @@ def _outcomes(bootstrap: str, topic: str) -> dict[str, int]:
 
 def _result(line: Line, log: PredictionLog, counts: Counts) -> ExperimentResult:
     metrics, decision = DEFAULTS["binary"], line.decision
-    threshold = 0.5 if decision.threshold is None else decision.threshold
+    threshold = threshold_of(line)
     scored = evaluate(log, metrics, threshold=threshold)
     windows = curves(log, metrics, threshold=threshold)
     return ExperimentResult(

@@ -77,9 +77,9 @@ def _candidates(
     verdicts = _verdicts(experiment, trial, log, scored, metrics[0])
     found = []
     for name, recipe in trial.models.items():
-        walked = replayed.walked[name]
-        sizes = [each.state_bytes for each in walked]
-        stops = [each.stopped_at for each in walked if each.stopped_at is not None]
+        walks = replayed.walks[name]
+        sizes = [walk.state_bytes for walk in walks]
+        stops = [walk.stopped_at for walk in walks if walk.stopped_at is not None]
         found.append(
             Candidate(
                 name=name,
@@ -87,7 +87,7 @@ def _candidates(
                 kind=_kind(experiment, trial, name),
                 metrics=scored[name].metrics,
                 events=scored[name].events,
-                unanswered=sum(each.unanswered for each in walked),
+                unanswered=sum(walk.unanswered for walk in walks),
                 windows=windows[name],
                 calibration=calibration(log, name),
                 slices=slices[name],
@@ -179,7 +179,7 @@ def costs_of(trial: Trial, replayed: Replayed) -> Costs:
         candidates={
             name: cost_on(
                 replayed.append_ms,
-                sum(walked.cpu_s for walked in replayed.walked[name]) / events * 1e6,
+                sum(walk.cpu_s for walk in replayed.walks[name]) / events * 1e6,
             )
             for name in trial.models
         },

@@ -140,10 +140,10 @@ class PredictionLog:
         """Return the rows that have a label."""
         return self.rows(np.flatnonzero(~np.isnan(self.label)))
 
-    def in_label_order(self) -> "PredictionLog":
-        """Return the labelled rows in the order in which their labels arrived."""
+    def label_rows(self) -> NDArray[np.intp]:
+        """Return which rows have a label, in the order in which the labels arrived."""
         rows = np.flatnonzero(self.label_order != NEVER)
-        return self.rows(rows[np.argsort(self.label_order[rows], kind="stable")])
+        return rows[np.argsort(self.label_order[rows], kind="stable")]
 
     def between(self, start_ms: int, end_ms: int) -> "PredictionLog":
         """Return the rows whose event time is in ``[start_ms, end_ms)``."""

@@ -19,7 +19,7 @@ from lab_replay.executors import executor_of, run_units
 from lab_replay.prediction_log import PredictionLog
 from lab_replay.result import Drift
 from lab_replay.trial import Trial
-from lab_replay.units import BY_KEY, EACH, SINGLE, Unit, Walked, units_of
+from lab_replay.units import BY_KEY, EACH, SINGLE, Unit, Walk, units_of
 
 WAYS = 4  # into how many partitions the keys of a single one would be split
 
@@ -34,7 +34,7 @@ class Replayed:
         What every model answered, the learners as the line says; mapped from the disk.
     otherwise
         The same rows, the learners the other way: one for all partitions, or one each.
-    walked
+    walks
         By model, what each of its units says beside the scores.
     append_ms
         By partition, when each of its events was appended.
@@ -47,7 +47,7 @@ class Replayed:
     log: PredictionLog
     otherwise: PredictionLog | None
     counts: dict[str, int]
-    walked: dict[str, list[Walked]]
+    walks: dict[str, list[Walk]]
     append_ms: dict[int, NDArray[np.int64]]
     drift: dict[int, tuple[Drift, ...]]
     pass_s: float
@@ -97,14 +97,16 @@ def replay(
     with executor_of(trial, todo, count, scheduler) as executor:
         for unit, outcome in run_units(trial, todo, executor, progress):
             store.put(unit, outcome)
+    rows = {partition: store.rows(partition) for partition in partitions}
     return Replayed(
         log=write_log(folder / "predictions", trial, store, plan),
         otherwise=write_log(folder / "otherwise", trial, store, others) if others else None,
-        counts=sum((Counter(store.rows(p).counts) for p in partitions), Counter()),
-        walked={name: list(store.each(plan, name)) for name in trial.models},
-        append_ms={p: store.rows(p).columns.append_ms for p in partitions},
-        drift={p: store.rows(p).columns.drift for p in partitions},
-        pass_s=sum(store.rows(p).pass_s for p in partitions),
+        counts=sum((Counter(known.counts) for known in rows.values()), Counter()),
+        # not the scores: those of all candidates at once would not stay small
+        walks={name: [w.walk for w in store.each(plan, name)] for name in trial.models},
+        append_ms={p: known.columns.append_ms for p, known in rows.items()},
+        drift={p: known.columns.drift for p, known in rows.items()},
+        pass_s=sum(known.pass_s for known in rows.values()),
     )
 
 

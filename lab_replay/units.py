@@ -51,6 +51,16 @@ class Unit:
         return f"{self.learners}-{self.ways}" if self.learners == BY_KEY else SINGLE
 
 
+class Walk(NamedTuple):
+    """What a candidate's walk in one unit was like, beside its scores."""
+
+    cpu_s: float
+    state_bytes: int | None
+    learn_failed: int
+    unanswered: int
+    stopped_at: int | None
+
+
 class Walked(NamedTuple):
     """What a candidate gave in one unit.
 
@@ -61,11 +71,7 @@ class Walked(NamedTuple):
     """
 
     scores: NDArray[np.float64]
-    cpu_s: float
-    state_bytes: int | None
-    learn_failed: int
-    unanswered: int
-    stopped_at: int | None
+    walk: Walk
 
 
 class Outcome(NamedTuple):
@@ -105,11 +111,13 @@ def run_unit(trial: Trial, unit: Unit, progress: Callable[[int], None] | None = 
     walked = {
         name: Walked(
             candidate.scores() if order is None else candidate.scores()[order],
-            candidate.cpu_s,
-            candidate.state_bytes(),
-            candidate.learn_failed,
-            candidate.unanswered,
-            candidate.stopped_at,
+            Walk(
+                candidate.cpu_s,
+                candidate.state_bytes(),
+                candidate.learn_failed,
+                candidate.unanswered,
+                candidate.stopped_at,
+            ),
         )
         for name, candidate in candidates.items()
     }
@@ -118,7 +126,7 @@ def run_unit(trial: Trial, unit: Unit, progress: Callable[[int], None] | None = 
         {each.partition: each.columns() for each in rows},
         {each.partition: dict(each.counts) for each in rows},
         walked,
-        spent_s - sum(each.cpu_s for each in walked.values()),
+        spent_s - sum(each.walk.cpu_s for each in walked.values()),
     )
 
 

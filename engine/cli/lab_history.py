@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from schemas.avro import Schema
     from schemas.framing import Heads
 
-TABLES = (".csv", ".csv.gz", ".jsonl", ".ndjson", ".jsonl.gz", ".parquet")
 HERE = Path(".labline")  # where there is no workspace
 
 
@@ -57,7 +56,9 @@ def past_of(source: str, asked: Asked, workspace: Path | None) -> Past:
     LablineError
         When it is no file, no recording and no topic of the workspace.
     """
-    if source.lower().endswith(TABLES):
+    from lab_replay.import_tables import ENDINGS
+
+    if source.lower().endswith(ENDINGS):
         return _of_file(Path(source), asked)
     space = Workspace.find(workspace)
     line = space.line(asked.line or _only_line(space))

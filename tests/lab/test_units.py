@@ -113,12 +113,12 @@ def test_a_hopeless_candidate_is_given_up(tmp_path: Path) -> None:
     trial = Trial(recording, LINE, EVENT, LABEL, models, reference="base-rate")
     found = replay(trial, tmp_path)
     whole = replay(Trial(recording, LINE, EVENT, LABEL, models), tmp_path / "whole")
-    stopped = found.walked["sure"][0].stopped_at
+    stopped = found.walks["sure"][0].stopped_at
     assert stopped is not None
     assert 50 < stopped < 2_500
     assert np.isnan(found.log.scores["sure"]).sum() > 300
     for name in ("base-rate", "linear"):
-        assert found.walked[name][0].stopped_at is None
+        assert found.walks[name][0].stopped_at is None
         assert found.log.scores[name].tobytes() == whole.log.scores[name].tobytes()
 
 

@@ -87,7 +87,7 @@ def test_rows_can_be_chosen() -> None:
     assert found.label_order.tolist() == [0, NEVER, 1]
     assert found.between(6, 8).scores["linear"].tolist() == [0.2, 0.3]
     late_first = PredictionLog([5, 7], [1, 0], {}, label_order=np.array([1, 0]))
-    assert late_first.in_label_order().event_time_ms.tolist() == [7, 5]
+    assert late_first.event_time_ms[late_first.label_rows()].tolist() == [7, 5]
     assert found.only().names == ()
 
 
