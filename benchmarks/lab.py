@@ -83,7 +83,7 @@ def _bare(trial: Trial) -> tuple[float, int]:
 
 def _pass(trial: Trial, models: dict[str, str]) -> tuple[float, list[Outcome]]:
     started_s = time.thread_time()
-    outcomes = [run_unit(trial, Unit((p,), EACH, models)) for p in trial.partitions()]
+    outcomes = [run_unit(trial, Unit((p,), EACH, models)).gathered() for p in trial.partitions()]
     return time.thread_time() - started_s, outcomes
 
 
@@ -98,7 +98,7 @@ def _loops(trial: Trial, rounds: int) -> dict[str, float]:
         bare = min(bare, spent_s)
         spent_s, outcomes = _pass(trial, dict(trial.models))
         if spent_s < one:
-            one, m = spent_s, sum(o.walked["logistic"].walk.cpu_s for o in outcomes)
+            one, m = spent_s, sum(walked.walk.cpu_s for o in outcomes for _, walked in o.walked)
             d = sum(o.pass_s for o in outcomes)
         many = min(many, _pass(trial, sixteen)[0])
     ideal = 16 * (d + m) / (d + 16 * m)

@@ -6,6 +6,7 @@ import os
 import secrets
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,7 +47,6 @@ class Cache:
 
     def __init__(self, folder: Path, trial: Trial) -> None:
         self._folder = folder / trial_digest(trial)
-        self._reference = trial.reference
         self._once = secrets.token_hex(8)
 
     def missing(self, unit: Unit) -> Unit | None:
@@ -55,16 +55,16 @@ class Cache:
         rows = all(self._rows_path(partition).is_file() for partition in unit.partitions)
         if not left and rows:
             return None
-        if left and self._reference is not None:  # what others are measured by is walked with them
-            left = {self._reference: unit.models[self._reference], **left}
-        return Unit(unit.partitions, unit.learners, left, unit.ways)
+        if left and unit.reference is not None:  # what others are measured by is walked with them
+            left = {unit.reference: unit.models[unit.reference], **left}
+        return replace(unit, models=left)
 
     def put(self, unit: Unit, outcome: Outcome) -> None:
-        """Keep what a unit gave."""
+        """Keep what a unit gave; its rows come last."""
+        for name, walked in outcome.walked:
+            _save(self._path(unit, name), {"scores": walked.scores}, walked.walk._asdict())
         for partition, columns in outcome.columns.items():
             self._put_rows(partition, columns, outcome)
-        for name, walked in outcome.walked.items():
-            _save(self._path(unit, name), {"scores": walked.scores}, walked.walk._asdict())
 
     def each(self, units: Iterable[Unit], name: str) -> Iterator[Walked]:
         """Yield what a candidate gave, unit by unit in the order of partitions."""
@@ -140,6 +140,9 @@ def _load(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             arrays = {name: found[name] for name in found.files if name != "told"}
             return arrays, json.loads(str(found["told"]))
     except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        path.unlink(missing_ok=True)
         raise LablineError(
-            "LL-LAB-CACHE", f"{path} is damaged", f"remove {path.parent.parent}; it is made again"
+            "LL-LAB-CACHE",
+            f"{path} was damaged, and is removed",
+            "the same command again makes it anew",
         ) from error

@@ -3,7 +3,6 @@
 import math
 import sys
 import time
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,8 +12,10 @@ from numpy.typing import NDArray
 from engine.core.features import Features
 from engine.core.line import Line
 from engine.core.spec import Learner, LearnFailed
+from engine.models.inputs import inputs_of
 from engine.models.learner import cold
 from engine.models.state import dump
+from lab_replay.spill import Column, Spill
 from lab_replay.steps import Step
 
 #: From a step's row to which of a candidate's learners it belongs.
@@ -41,16 +42,21 @@ class Candidate:
         Of the model; every learner begins cold.
     learners
         How many: one, or as many as a `route` tells apart.
+    spill
+        Where its answers go when they are many.
     """
 
-    def __init__(self, recipe: str, line: Line, learners: int = 1) -> None:
+    def __init__(
+        self, recipe: str, line: Line, learners: int = 1, spill: Spill | None = None
+    ) -> None:
         self._learners: list[Learner] = [
-            cold(recipe, line.kind, line.classes, named=True) for _ in range(learners)
+            cold(recipe, line.kind, line.classes, named=True, inputs=inputs_of(line))
+            for _ in range(learners)
         ]
         self._width = len(line.classes) or 1
         self._low, self._high = _VALID[line.kind]
         self._learns_at_once = line.kind == "anomaly"
-        self._column = array("d")
+        self._column = Column(spill or Spill())
         self._dead: set[int] = set()
         self.learn_failed = 0
         self.cpu_s = 0.0
@@ -60,7 +66,8 @@ class Candidate:
         """Walk over a block of steps."""
         if self.stopped_at is not None:
             scored = sum(step[3] is None for step in steps)
-            self._column.extend([math.nan] * (scored * self._width))
+            self._column.fresh.extend([math.nan] * (scored * self._width))
+            self._column.rest()
             return
         started_s = time.thread_time()
         if route is None:
@@ -68,11 +75,12 @@ class Candidate:
         else:
             for step in steps:
                 self._walk(self._learners[route(step[1])], (step,))
+        self._column.rest()
         self.cpu_s += time.thread_time() - started_s
 
     def _walk(self, learner: Learner, steps: Iterable[Step]) -> None:
         score, learn, dead = learner.score, learner.learn, self._dead
-        append, low, high = self._column.append, self._low, self._high
+        append, low, high = self._column.fresh.append, self._low, self._high
         at_once, single = self._learns_at_once, self._width == 1
         for _, row, features, label in steps:
             if label is not None:
@@ -105,9 +113,9 @@ class Candidate:
 
     def _add_vector(self, row: int, answer: Sequence[float]) -> None:
         if len(answer) == self._width and all(self._low <= p <= self._high for p in answer):
-            self._column.extend(answer)
+            self._column.fresh.extend(answer)
         else:
-            self._column.extend([math.nan] * self._width)
+            self._column.fresh.extend([math.nan] * self._width)
             self._dead.add(row)
 
     def stop(self, labels: int) -> None:
@@ -128,14 +136,15 @@ class Candidate:
 
     def scores_of(self, rows: Sequence[int]) -> NDArray[np.float64]:
         """Return what it answered to some events of a pass over one partition."""
-        flat, width = self._column, self._width
+        width = self._width
         if width == 1:
-            return np.array([flat[row] for row in rows])
-        return np.array([flat[row * width : (row + 1) * width] for row in rows]).reshape(-1, width)
+            return self._column.at(rows)
+        places = [row * width + k for row in rows for k in range(width)]
+        return self._column.at(places).reshape(-1, width)
 
     def scores(self) -> NDArray[np.float64]:
         """Return what it answered, a row an event."""
-        flat = np.frombuffer(self._column, np.float64)
+        flat = self._column.all()
         return flat if self._width == 1 else flat.reshape(-1, self._width)
 
     def state_bytes(self) -> int | None:

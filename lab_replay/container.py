@@ -17,7 +17,7 @@ import fastavro
 from engine.core.record import Headers, Record
 from schemas.varint import varint
 
-BLOCK_RECORDS = 5_000
+BLOCK_RECORDS = 1_000
 BLOCK_MAX_BYTES = 4 * 1024 * 1024
 
 _BYTES = {"type": "array", "items": ["null", "bytes"]}

@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 
 from engine.core.line import Costs
 from engine.errors import LablineError
-from lab_replay.losses import Floats, absolute_losses, brier_losses, log_losses, right
-from lab_replay.metrics import CALIBRATION_BINS, answered, bins, figures, wanted_metrics
+from lab_replay.losses import Floats
+from lab_replay.metrics import CALIBRATION_BINS, Scored, answered, bins, figures, wanted_metrics
 from lab_replay.prediction_log import PredictionLog
-from lab_replay.result import Bin, Money, Part, Window
+from lab_replay.result import Bin, Figures, Money, Part, Window
+from lab_replay.so_far import so_far
 
 WINDOWS = 60
 WINDOW_EVENTS_MIN = 200
 PART_VALUES_MAX = 12
 OTHER = "other"
-#: Metrics that are a mean of what each event cost (`rmse`: the root of one).
-MEANS = ("log_loss", "brier", "accuracy", "mae", "rmse")
 
 
 def stretches(
@@ -61,53 +60,35 @@ def curves(
     events_min: int = WINDOW_EVENTS_MIN,
     threshold: float = 0.5,
 ) -> dict[str, tuple[Window, ...]]:
-    """Return every candidate's metrics per window of event time, at the same times for all.
+    """Return every candidate's metrics per window of event time, and over all up to its end.
 
-    An event that a candidate had no answer for is left out of its figures only.
+    Windows are the same for all candidates. An event that a candidate had no answer for is left
+    out of its figures only.
     """
     wanted = wanted_metrics(log.kind, metrics)
-    rows, label, parts, middles = _windows(log, count, events_min)
-    found = {}
-    for name in log.scores:
-        score = log.scores[name][rows]
-        scored = [figures(score[part], label[part], wanted, threshold) for part in parts]
-        found[name] = tuple(
-            Window(middle_ms=middle, events=s.events, metrics=s.metrics)
-            for middle, s in zip(middles, scored, strict=True)
-        )
-    return found
-
-
-def cumulative(
-    log: PredictionLog,
-    metrics: Sequence[str] | None = None,
-    *,
-    count: int = WINDOWS,
-    events_min: int = WINDOW_EVENTS_MIN,
-    threshold: float = 0.5,
-) -> dict[str, tuple[Window, ...]]:
-    """Return what the metrics were over all events up to the end of each window of `curves`.
-
-    Only of `MEANS`; the others cost a sort of everything before, at every point.
-    """
-    wanted = [name for name in wanted_metrics(log.kind, metrics) if name in MEANS]
-    rows, label, parts, middles = _windows(log, count, events_min)
-    ends = [part.stop for part in parts]
+    rows, label, parts, middles, ends = _windows(log, count, events_min)
     found = {}
     for name in log.scores:
         score = log.scores[name][rows]
         there = answered(score)
-        events = np.cumsum(there)[np.array(ends, np.intp) - 1].tolist() if ends else []
-        totals = {m: _running(m, score[there], label[there], threshold) for m in wanted}
+        upto = np.cumsum(there)[[part.stop - 1 for part in parts]].tolist() if parts else []
+        totals = so_far(score[there], label[there], upto, wanted, threshold)
         found[name] = tuple(
-            Window(
-                middle_ms=middle,
-                events=n,
-                metrics={m: _at(m, total, n) for m, total in totals.items()},
-            )
-            for middle, n in zip(middles, events, strict=True)
+            _window(figures(score[part], label[part], wanted, threshold), total, middle, end)
+            for part, total, middle, end in zip(parts, totals, middles, ends, strict=True)
         )
     return found
+
+
+def _window(scored: Scored, total: Figures, middle_ms: int, end_ms: int) -> Window:
+    """Return a window; one that a candidate answered nothing in has no figures at all."""
+    return Window(
+        middle_ms=middle_ms,
+        end_ms=end_ms,
+        events=scored.events,
+        metrics=scored.metrics,
+        so_far=total if scored.events else dict.fromkeys(total),
+    )
 
 
 def calibration(log: PredictionLog, name: str, count: int = CALIBRATION_BINS) -> tuple[Bin, ...]:
@@ -208,38 +189,17 @@ def _cost(said: NDArray[np.bool_], so: NDArray[np.bool_], costs: Costs) -> float
 
 def _windows(
     log: PredictionLog, count: int, events_min: int
-) -> tuple[NDArray[Any], Floats, list[slice], list[int]]:
-    """Return the labelled rows by event time, their labels, windows, and the windows' middles."""
+) -> tuple[NDArray[Any], Floats, list[slice], list[int], list[int]]:
+    """Return the labelled rows by event time, their labels, windows; middles and ends of those."""
     rows = np.flatnonzero(~np.isnan(log.label))
     times = log.event_time_ms[rows]
     if np.any(times[1:] < times[:-1]):
         order = np.argsort(times, kind="stable")
         rows, times = rows[order], times[order]
     found = stretches(times, count, events_min)
-    middles = [(int(times[part.start]) + int(times[part.stop - 1])) // 2 for part in found]
-    return rows, log.label[rows], found, middles
-
-
-def _running(metric: str, score: Floats, label: Floats, threshold: float) -> Floats:
-    """Return the sums of what the events cost, up to each."""
-    if metric == "log_loss":
-        costs = log_losses(score, label)
-    elif metric == "brier":
-        costs = brier_losses(score, label)
-    elif metric == "accuracy":
-        costs = right(score, label, threshold).astype(np.float64)
-    elif metric == "mae":
-        costs = absolute_losses(score, label)
-    else:
-        costs = np.square(score - label)
-    return np.cumsum(costs)
-
-
-def _at(metric: str, total: Floats, events: int) -> float | None:
-    if not events:
-        return None
-    mean = float(total[events - 1]) / events
-    return float(np.sqrt(mean)) if metric == "rmse" else mean
+    ends = [int(times[part.stop - 1]) for part in found]
+    middles = [(int(times[part.start]) + end) // 2 for part, end in zip(found, ends, strict=True)]
+    return rows, log.label[rows], found, middles, ends
 
 
 def _groups(

@@ -1,15 +1,19 @@
 """Where units of work run: here, in processes of this machine, or on a Dask cluster."""
 
 import multiprocessing
-import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 from engine.errors import LablineError
+from lab_replay.cache import Cache
 from lab_replay.trial import Trial
 from lab_replay.units import Outcome, Unit, run_unit
+from lab_replay.worker_process import begin, work
 
 REFRESH_S = 0.2
 SMALL = 50_000  # records times models: less is done before other processes have started
@@ -34,21 +38,50 @@ def executor_of(
         return
     work = sum(trial.records(unit.partitions) * len(unit.models) for unit in units)
     workers = min(len(units), cores)
-    if workers <= 1 or work < SMALL:
+    if workers <= 1 or work < SMALL or any(_of_script(unit) for unit in units):
         yield None
         return
     context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
     done = context.Value("q", 0)
-    pool = ProcessPoolExecutor(workers, context, initializer=_share, initargs=(done,))
+    pool = ProcessPoolExecutor(workers, context, initializer=begin, initargs=(done,))
     pool.done = done  # type: ignore[attr-defined]  # it is ours, and ends with the block
     try:
-        yield pool
+        with _gone_is_said():
+            yield pool
     except BaseException:  # what is under way is not waited for: a unit may take minutes
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _of_script(unit: Unit) -> bool:
+    """Tell whether a model is a function of the program itself: no other process has it."""
+    return any(recipe.strip().startswith("__main__:") for recipe in unit.models.values())
+
+
+@contextmanager
+def _gone_is_said() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise LablineError(
+            "LL-LAB-PROCESSES",
+            "a process of the replay was ended by something else: often for want of memory",
+            "what is done is kept, the same again goes on there; in Python, cores=1 needs least",
+        ) from error
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Start processes that do not run the user's script again: they need nothing of it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager
@@ -74,10 +107,11 @@ def _dask(address: str) -> Iterator[Executor]:
 def run_units(
     trial: Trial,
     units: list[Unit],
+    store: Cache,
     executor: Executor | None,
     progress: Callable[[int], None] | None,
-) -> Iterator[tuple[Unit, Outcome]]:
-    """Yield what each unit gave, as they end.
+) -> None:
+    """Walk units, and keep what each gave as it ends.
 
     Parameters
     ----------
@@ -86,14 +120,16 @@ def run_units(
     """
     if executor is None:
         for unit in units:
-            yield unit, run_unit(trial, unit, progress)
+            store.put(unit, run_unit(trial, unit, progress))
         return
     shared = getattr(executor, "done", None)
-    task = _counted if shared is not None else run_unit
-    longest_first = sorted(units, key=lambda unit: -trial.records(unit.partitions))
-    futures: dict[Future[Outcome], Unit] = {
-        executor.submit(task, trial, unit): unit for unit in longest_first
-    }
+    with _without_main():  # a pool starts its processes as it gets work
+        futures: dict[Future[Any], Unit] = {
+            executor.submit(_sent, trial, unit)
+            if shared is None
+            else executor.submit(work, trial, unit, store): unit
+            for unit in sorted(units, key=lambda unit: -trial.records(unit.partitions))
+        }
     told, pending = 0, set(futures)
     while pending:
         ended, pending = wait(pending, REFRESH_S, FIRST_COMPLETED)
@@ -101,24 +137,13 @@ def run_units(
             progress(shared.value - told)
             told = shared.value
         for future in ended:
-            unit = futures.pop(future)
-            if progress is not None and shared is None:
-                progress(trial.records(unit.partitions))
-            yield unit, future.result()
+            unit, outcome = futures.pop(future), future.result()
+            if shared is None:
+                store.put(unit, outcome)
+                if progress is not None:
+                    progress(trial.records(unit.partitions))
 
 
-_done: Any = None  # in a worker process: the count that all of them share
-
-
-def _share(done: Any) -> None:
-    global _done
-    _done = done
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: who started us ends us
-
-
-def _counted(trial: Trial, unit: Unit) -> Outcome:
-    def count(records: int) -> None:
-        with _done.get_lock():
-            _done.value += records
-
-    return run_unit(trial, unit, count)
+def _sent(trial: Trial, unit: Unit) -> Outcome:
+    """Walk a unit on a machine that shares no disk with this one."""
+    return run_unit(trial, unit).gathered()

@@ -142,13 +142,25 @@ def result_frame(
 
 
 def windows_frame(result: ExperimentResult, as_: FrameKind = "polars") -> Any:
-    """Return a row a model and window of event time, with the window's metrics."""
+    """Return a row a model and window of event time, with the window's metrics.
+
+    Columns ``so_far.…`` are the metrics over all events up to the window's end, which ``until`` is.
+    """
     rows = [
-        {"model": one.name, "time": time_of(w.middle_ms), "events": w.events, **w.metrics}
+        {
+            "model": one.name,
+            "time": time_of(w.middle_ms),
+            "until": time_of(w.end_ms),
+            "events": w.events,
+            **w.metrics,
+            **{f"so_far.{metric}": value for metric, value in w.so_far.items()},
+        }
         for one in result.candidates
         for w in one.windows
     ]
-    return frame_of(_columns(rows, ("model", "time", "events", *result.metrics)), as_)
+    totals = (f"so_far.{metric}" for metric in result.metrics)
+    names = ("model", "time", "until", "events", *result.metrics, *totals)
+    return frame_of(_columns(rows, names), as_)
 
 
 def slices_frame(result: ExperimentResult, as_: FrameKind = "polars") -> Any:
@@ -179,10 +191,11 @@ def time_of(time_ms: int) -> datetime | None:
 def _model_row(result: ExperimentResult, one: Candidate, costs: Costs | None) -> dict[str, Any]:
     row: dict[str, Any] = {"model": one.name, "kind": one.kind, "events": one.events}
     row |= {metric: one.metrics.get(metric) for metric in result.metrics}
-    row["verdict"] = "; ".join(map(verdict, one.versus)) or None
+    row["verdict"] = "; ".join(verdict(v, result.clock) for v in one.versus) or None
     if one.money is not None:
         row |= {"cost": one.money.total, "incumbent_cost": one.money.incumbent}
-    row |= {"unanswered": one.unanswered, "state_bytes": one.state_bytes}
+    row |= {"unanswered": one.unanswered, "learn_failed": one.learn_failed}
+    row["state_bytes"] = one.state_bytes
     spent = costs.candidates.get(one.name) if costs is not None else None
     row["us_per_event"] = spent.us_per_event if spent is not None else None
     row["recipe"] = one.recipe

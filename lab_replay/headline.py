@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from lab_replay.result import MEASURES, Candidate, ExperimentResult, Money, Versus, ranking
+from lab_replay.clock import Clock
+from lab_replay.result import (
+    MEASURES,
+    Candidate,
+    ExperimentResult,
+    Money,
+    Versus,
+    is_whole,
+    ranking,
+)
 
 
 def figure(metrics: Mapping[str, float | None], metric: str) -> str:
@@ -28,8 +37,17 @@ def headline(result: ExperimentResult) -> str:
     deciding = result.metrics[0]
     value = None if best is None else best.metrics.get(deciding)
     if best is None or value is None:
-        return f"{_scope(result)}, no candidate has a {MEASURES[deciding].title}: too few labels."
-    said = f"{_scope(result)}, {_lead(result, best, bar)}{_certainty(best, bar)}."
+        why = "too few labels"
+        if result.warm_up and not result.counts.labelled:
+            why = f"the warm-up of {result.warm_up:,} events leaves no label to count"
+        return f"{_scope(result)}, no candidate has a {MEASURES[deciding].title}: {why}."
+    if is_whole(best, result.answered_most):
+        sure = _certainty(best, bar, result.clock)
+        said = f"{_scope(result)}, {_lead(result, best, bar)}{sure}."
+    else:
+        said = f"{_scope(result)}, {_part(result, best, bar)}."
+    if best.learn_failed:
+        said += f" It raised {best.learn_failed:,} times when it learned."
     return f"{said} {money_sentence(result, best)}".strip()
 
 
@@ -91,19 +109,21 @@ def percent(share: float) -> str:
     return f"{share:.1%}"
 
 
-def day(time_ms: int) -> str:
-    """Return a day.
+def day(time_ms: int, clock: Clock = "recorded") -> str:
+    """Return a day; or a row's number, where that is all there is.
 
     Examples
     --------
-    >>> day(1_358_000_000_000)
-    '12 Jan 2013'
+    >>> day(1_358_000_000_000), day(2_048, "rows")
+    ('12 Jan 2013', 'row 2,048')
     """
+    if clock == "rows":
+        return f"row {time_ms:,}"
     at = datetime.fromtimestamp(time_ms / 1_000, UTC)
     return f"{at.day} {at:%b %Y}"
 
 
-def verdict(versus: Versus) -> str:
+def verdict(versus: Versus, clock: Clock = "recorded") -> str:
     """Return a paired comparison in words.
 
     Examples
@@ -118,7 +138,7 @@ def verdict(versus: Versus) -> str:
     words = f"{versus.verdict} than {versus.other}"
     if versus.decided_at is None:
         return words
-    when = "" if versus.decided_ms is None else f" ({day(versus.decided_ms)})"
+    when = "" if versus.decided_ms is None else f" ({day(versus.decided_ms, clock)})"
     return f"{words}, certain after {versus.decided_at:,} labels{when}"
 
 
@@ -151,6 +171,17 @@ def _lead(result: ExperimentResult, best: Candidate, bar: Candidate | None) -> s
     )
 
 
+def _part(result: ExperimentResult, best: Candidate, bar: Candidate | None) -> str:
+    """Return what the best did where none answered all: figures over other events say little."""
+    deciding = result.metrics[0]
+    told = f"{MEASURES[deciding].title} {figure(best.metrics, deciding)}"
+    said = f"no candidate answered all; {best.name} answered {best.events:,}: {told}"
+    if bar is None:
+        return said
+    theirs = figure(bar.metrics, deciding)
+    return f"{said}, which cannot be held against {bar.name}'s {theirs} over {bar.events:,}"
+
+
 def _quality(result: ExperimentResult, best: Candidate) -> str:
     """Return how well a candidate does in words that need no statistics."""
     metrics = best.metrics
@@ -174,13 +205,13 @@ def _against(best: Candidate, bar: Candidate, metric: str) -> str:
     return part
 
 
-def _certainty(best: Candidate, bar: Candidate | None) -> str:
+def _certainty(best: Candidate, bar: Candidate | None, clock: Clock) -> str:
     """Return since when it is certain that the best candidate beats the best baseline."""
     found = [v for v in best.versus if bar is not None and v.other == bar.name]
     if not found or found[0].verdict != "better" or found[0].decided_at is None:
         return ""
     decided_ms = found[0].decided_ms
-    when = "" if decided_ms is None else f" ({day(decided_ms)})"
+    when = "" if decided_ms is None else f" ({day(decided_ms, clock)})"
     return f", certain after {found[0].decided_at:,} labels{when}"
 
 

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from engine.core.line import Line
+from engine.core.line import Kind, Line
 from engine.core.record import Record
-from engine.errors import LablineError
 from engine.workspace.columns import MISSING_WORDS, Column, free_name
-from engine.workspace.inference import TRUE_WORDS
+from engine.workspace.label_kind import TRUE_WORDS
 from engine.workspace.times import time_reader
-from lab_replay.import_roles import Kind, Truth, Walk
-from lab_replay.import_tables import Row, Table, bad
+from engine.workspace.unused import why_unused
+from lab_replay.import_order import in_time_order
+from lab_replay.import_roles import Truth
+from lab_replay.import_tables import Table, bad
+from lab_replay.import_times import Times
 from schemas.avro import Schema
 
-SORT_MAX_ROWS = 1_000_000
 DAY_MS = 86_400_000
 HORIZON_MAX_DAYS = 36_500  # what a line may declare
 ROW = "row"
@@ -22,10 +23,13 @@ ROW = "row"
 class Made:
     """What is made of a table: schemas, a line, records."""
 
-    def __init__(self, table: Table, name: str, walked: Walk, truth: Truth) -> None:
-        self.table, self.name, self.walked, self.truth = table, name, walked, truth
+    def __init__(
+        self, table: Table, name: str, columns: dict[str, Column], times: Times, truth: Truth
+    ) -> None:
+        self.table, self.name, self.times, self.truth = table, name, times, truth
         self.events, self.labels = f"{name}.events", f"{name}.labels"
-        roles, columns = walked.roles, walked.columns
+        self.columns, self.roles = columns, times.roles
+        roles = times.roles
         self._places = {header: place for place, header in enumerate(table.header)}
         taken = [column.name for column in columns.values()]
         self.id = columns[roles.id].name if roles.id else free_name(ROW, taken)
@@ -33,11 +37,15 @@ class Made:
         rest = [c for header, c in columns.items() if header not in set(roles)]
         if roles.key is not None and roles.key != roles.id:
             rest.append(columns[roles.key])  # it may tell something, too
-        known = [c for c in rest if c.longest]
+        known = [c for c in rest if c.longest and c.header not in times.refused]
         self.categorical = [c for c in known if c.kind == "boolean" or _is_category(c)]
         self.numeric = [c for c in known if c.kind in ("long", "double")]
         self.features = [*self.categorical, *self.numeric]
-        self.left_out = [c.header for c in rest if c not in self.features]
+        self.left_out = {
+            c.header: times.refused.get(c.header) or why_unused(c)
+            for c in rest
+            if c not in self.features
+        }
         if not self.features:
             raise bad(
                 "FEATURES",
@@ -51,9 +59,9 @@ class Made:
     def line(self) -> Line:
         """Return the line by which it is replayed."""
         labels: dict[str, Any] = {}
-        if self.walked.roles.label:
+        if self.roles.label:
             days = min(max(2, -(-2 * self.lag_max_ms // DAY_MS)), HORIZON_MAX_DAYS)
-            column = self.walked.columns[self.walked.roles.label]
+            column = self.columns[self.roles.label]
             labels = {
                 "labels": self.labels, "refers_to": self.id, "label": column.name,
                 "label_horizon": f"{days}d",
@@ -76,7 +84,7 @@ class Made:
         """Yield the events in the order of their times."""
         reads = [(c.name, self._places[c.header], _reader(c)) for c in self.features]
         encode, head = self.event_schema.encoder, self.event_schema.head
-        key_at = self._places.get(self.walked.roles.key or "")
+        key_at = self._places.get(self.roles.key or "")
         for offset, (id_text, time_ms, cells) in enumerate(self._timed()):
             datum: dict[str, object] = {self.id: id_text, self.time: time_ms}
             for name, place, read in reads:
@@ -87,10 +95,10 @@ class Made:
 
     def label_records(self) -> Iterator[Record]:
         """Yield the labels in the order in which they came."""
-        roles = self.walked.roles
+        roles = self.roles
         assert self.label_schema is not None
         assert roles.label is not None
-        column = self.walked.columns[roles.label]
+        column = self.columns[roles.label]
         read, place = _truth_reader(self.truth.kind), self._places[roles.label]
         encode, head = self.label_schema.encoder, self.label_schema.head
         key_at = self._places.get(roles.key or "")
@@ -101,28 +109,27 @@ class Made:
 
     def _labels_timed(self, place: int) -> Iterator[tuple[int, str, list[str]]]:
         labelled = (row for row in self._timed() if row[2][place] not in MISSING_WORDS)
-        if self.walked.label_form is None:
+        if self.times.label_form is None:
             yield from ((time_ms, id_text, cells) for id_text, time_ms, cells in labelled)
             return
-        read_time = time_reader(self.walked.label_form)
-        time_at = self._places[self.walked.roles.label_time or ""]
-        came: list[tuple[int, int, str, list[str]]] = []
-        for id_text, time_ms, cells in labelled:
-            label_ms = read_time(cells[time_at])
-            self.lag_max_ms = max(self.lag_max_ms, label_ms - time_ms)
-            came.append((label_ms, len(came), id_text, cells))
-            if len(came) > SORT_MAX_ROWS:
-                raise _too_many()
-        came.sort(key=lambda each: each[:2])
-        yield from ((label_ms, id_text, cells) for label_ms, _, id_text, cells in came)
+        read_time = time_reader(self.times.label_form)
+        time_at = self._places[self.roles.label_time or ""]
+
+        def came() -> Iterator[tuple[int, str, list[str]]]:
+            for id_text, time_ms, cells in labelled:
+                label_ms = read_time(cells[time_at])
+                self.lag_max_ms = max(self.lag_max_ms, label_ms - time_ms)
+                yield label_ms, id_text, cells
+
+        yield from in_time_order(came())
 
     def _timed(self) -> Iterator[tuple[str, int, list[str]]]:
         """Yield ids, times and cells by time; where labels have none of their own, no two alike."""
-        roles, form = self.walked.roles, self.walked.form
+        roles, form = self.roles, self.times.form
         id_at = self._places[roles.id] if roles.id else None
         time_at = self._places[roles.time] if roles.time else None
         read = time_reader(form) if form else None
-        steps = self.walked.label_form is None
+        steps = self.times.label_form is None
         latest_ms = -1 if form is None else -(2**62)
         for number, cells in enumerate(self._rows(read, time_at), start=1):
             time_ms = number if read is None or time_at is None else read(cells[time_at])
@@ -132,20 +139,19 @@ class Made:
             yield str(number) if id_at is None else cells[id_at], time_ms, cells
 
     def _rows(self, read: Callable[[str], int] | None, time_at: int | None) -> Iterator[list[str]]:
-        if read is None or time_at is None or self.walked.in_order:
-            yield from (cells for _, cells in self.table.rows() if cells is not None)
+        rows = (cells for _, cells in self.table.rows() if cells is not None)
+        if read is None or time_at is None or self.times.in_order:
+            yield from rows
             return
-        if self.walked.rows > SORT_MAX_ROWS:
-            raise _too_many()
-        kept: list[Row] = list(self.table.rows())
-        yield from sorted((cells for _, cells in kept if cells), key=lambda c: read(c[time_at]))
+        timed = ((read(cells[time_at]), cells) for cells in rows)
+        yield from (cells for _, cells in in_time_order(timed))
 
     def _event_document(self) -> dict[str, Any]:
         fields = [*self._names(), *(_field(column) for column in self.features)]
         return {"type": "record", "name": "Event", "fields": fields}
 
     def _label_document(self) -> dict[str, Any]:
-        column = self.walked.columns[self.walked.roles.label or ""]
+        column = self.columns[self.roles.label or ""]
         kinds = {"multiclass": "string", "regression": "double"}
         label = {"name": column.name, "type": kinds.get(self.truth.kind, "boolean")}
         return {"type": "record", "name": "Label", "fields": [*self._names(), label]}
@@ -173,11 +179,3 @@ def _truth_reader(kind: Kind) -> Callable[[str], object]:
     if kind == "regression":
         return float
     return str if kind == "multiclass" else lambda cell: cell.lower() in TRUE_WORDS
-
-
-def _too_many() -> LablineError:
-    return bad(
-        "ORDER",
-        f"more than {SORT_MAX_ROWS:,} rows are not sorted in memory",
-        "sort the file by its time",
-    )

@@ -1,24 +1,18 @@
 """What the columns of a file are: named by a person, else guessed from their names and cells."""
 
-from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from engine.core.line import Kind
 from engine.errors import LablineError
-from engine.workspace.columns import MISSING_WORDS, Column, Seen, field_names
-from engine.workspace.inference import FALSE_WORDS, IDS_MAX, TRUE_WORDS
-from engine.workspace.times import FORMS, fitting_forms, time_reader, twin
+from engine.workspace.columns import MISSING_WORDS, Column
+from engine.workspace.guess import tells_label_time
+from engine.workspace.label_kind import FALSE_WORDS, TRUE_WORDS, LabelKind, label_kind
 from lab_replay.import_tables import Table, bad
-
-Kind: TypeAlias = Literal["binary", "multiclass", "regression", "anomaly"]
-KINDS: tuple[Kind, ...] = ("binary", "multiclass", "regression", "anomaly")
 
 ID_NAMES = frozenset({"id", "event_id", "uuid"})
 TIME_NAMES = frozenset({"time", "timestamp", "datetime", "date", "event_time", "ts", "created_at"})
 LABEL_NAMES = frozenset({"label", "target", "class", "y", "truth", "outcome"})
-CLASSES_MAX = 50
-INTEGER_CLASSES_MAX = 20  # whole numbers with more different values are quantities
-BAD_SHOWN = 10
 
 
 class Roles(NamedTuple):
@@ -31,33 +25,8 @@ class Roles(NamedTuple):
     label_time: str | None = None
 
 
-@dataclass
-class Walk:
-    """What one pass over the rows noticed.
-
-    Attributes
-    ----------
-    columns
-        By their names in the file.
-    form, label_form
-        How times are written.
-    in_order
-        Whether no row is older than one before it.
-    """
-
-    roles: Roles
-    columns: dict[str, Column]
-    rows: int
-    form: str | None
-    label_form: str | None
-    in_order: bool
-
-
-class Truth(NamedTuple):
-    """What the label column holds."""
-
-    kind: Kind
-    classes: tuple[str, ...] = ()
+#: What the label column holds.
+Truth = LabelKind
 
 
 def named_roles(table: Table, given: Roles, kind: Kind | None) -> Roles:
@@ -87,6 +56,10 @@ def named_roles(table: Table, given: Roles, kind: Kind | None) -> Roles:
     roles = given._replace(
         id=guessed(given.id, ID_NAMES), time=guessed(given.time, TIME_NAMES), label=label
     )
+    if label is not None and given.label_time is None:
+        free = (name for name in table.header if name not in roles)
+        named = (name for name in free if tells_label_time(name, label))
+        roles = roles._replace(label_time=next(named, None))
     if roles.label in (roles.id, roles.time, roles.key) and roles.label is not None:
         raise bad(
             "COLUMN",
@@ -114,48 +87,6 @@ def _last_if_truth(table: Table, taken: set[str]) -> str:
     return last
 
 
-def walk(table: Table, roles: Roles, *, time_given: bool) -> Walk:
-    """Go over all rows once.
-
-    Raises
-    ------
-    LablineError
-        ``LL-IMPORT-ROWS`` with the numbers of rows that cannot be read, ``-ID``, ``-TIME``.
-    """
-    walked = _Walker(table, roles, time_given)
-    for number, cells in table.rows():
-        walked.take(number, cells)
-    walked.refuse_bad_rows()
-    if not walked.rows:
-        raise bad("ROWS", "the file has no rows", "name another file")
-    form = label_form = None
-    if roles.time is not None:
-        form = walked.forms[0] if walked.forms else None
-        if form is None and time_given:
-            raise bad("TIME", f"{roles.time} is no time in every row", _how_times(roles.time))
-        if form is None:
-            roles = roles._replace(time=None)  # a guess that was wrong
-        elif form != twin(form) and twin(form) in walked.forms:
-            raise bad(
-                "TIME",
-                f"{roles.time} does not tell day from month: {form} and {twin(form)} both fit",
-                "write times as 2013-12-28",
-            )
-    if roles.label_time is not None:
-        if not walked.label_forms:
-            name = roles.label_time
-            raise bad("TIME", f"{name} is no time in every row", _how_times(name))
-        label_form = walked.label_forms[0]
-    in_order = True
-    if form is not None:
-        in_order = _in_order(table, table.header.index(roles.time or ""), form)
-    fields = field_names(table.header)
-    columns = {
-        seen.header: seen.column(name) for seen, name in zip(walked.seen, fields, strict=True)
-    }
-    return Walk(roles, columns, walked.rows, form, label_form, in_order)
-
-
 def truth_of(column: Column, asked: Kind | None) -> Truth:
     """Return what kind of line a label makes.
 
@@ -164,125 +95,10 @@ def truth_of(column: Column, asked: Kind | None) -> Truth:
     LablineError
         ``LL-IMPORT-LABEL``.
     """
-    words = sorted(column.values or ())
-    lower = {word.lower() for word in words}
-    yes_or_no = bool(words) and lower <= TRUE_WORDS | FALSE_WORDS
-    number = column.kind in ("long", "double")
-    kind = asked
-    if kind is None:
-        few = column.values is not None and len(words) <= INTEGER_CLASSES_MAX
-        if yes_or_no and lower & TRUE_WORDS and lower & FALSE_WORDS:
-            kind = "binary"
-        elif number and not (few and column.kind == "long"):
-            kind = "regression"
-        else:
-            kind = "multiclass"
-    if kind in ("binary", "anomaly") and not yes_or_no:
-        raise _label(column, "is to be yes or no (true/false, 1/0, yes/no)")
-    if kind == "regression" and not number:
-        raise _label(column, "is to be a number")
-    if kind == "multiclass" and not 2 <= len(words) <= CLASSES_MAX:
-        raise _label(column, f"is to have 2 to {CLASSES_MAX} different values")
-    return Truth(kind, tuple(words) if kind == "multiclass" else ())
-
-
-@dataclass
-class _Walker:
-    table: Table
-    roles: Roles
-    time_given: bool
-    rows: int = 0
-    ids: dict[str, int] = field(default_factory=dict)
-    bad: dict[int, str] = field(default_factory=dict)
-    bad_rows: int = 0
-
-    def __post_init__(self) -> None:
-        header, roles = self.table.header, self.roles
-        self.seen = [Seen(name) for name in header]
-        self.forms, self.label_forms = list(FORMS), list(FORMS)
-        places = {name: place for place, name in enumerate(header)}
-        self._id, self._time, self._label, self._label_time = (
-            None if name is None else places[name]
-            for name in (roles.id, roles.time, roles.label, roles.label_time)
-        )
-
-    def take(self, number: int, cells: list[str] | None) -> None:
-        if cells is None:
-            self._refuse(number, "cannot be read")
-            return
-        if len(cells) != len(self.seen):
-            self._refuse(number, f"has {len(cells)} cells for {len(self.seen)} columns")
-            return
-        self.rows += 1
-        for seen, cell in zip(self.seen, cells, strict=True):
-            seen.add(cell)
-        if self._id is not None:
-            self._take_id(number, cells[self._id])
-        if self._time is not None and self.forms:
-            self._take_time(number, cells[self._time])
-        if self._label_time is not None and self._label is not None and self.label_forms:
-            self._take_label_time(number, cells[self._label], cells[self._label_time])
-
-    def _take_id(self, number: int, cell: str) -> None:
-        if cell in MISSING_WORDS:
-            self._refuse(number, f"has no {self.roles.id}")
-        elif len(self.ids) < IDS_MAX:
-            first = self.ids.setdefault(cell, number)
-            if first != number:
-                raise bad(
-                    "ID",
-                    f"{self.roles.id} is the same in {self.table.unit}s {first} and {number}, "
-                    "but an id names one event",
-                    "name another column with --id",
-                )
-
-    def _take_time(self, number: int, cell: str) -> None:
-        if cell not in MISSING_WORDS:
-            self.forms = fitting_forms([cell], self.forms)
-        elif self.time_given:
-            self._refuse(number, f"has no {self.roles.time}")
-        else:
-            self.forms = []  # it was a guess
-
-    def _take_label_time(self, number: int, label: str, cell: str) -> None:
-        if label in MISSING_WORDS:
-            return
-        if cell in MISSING_WORDS:
-            self._refuse(number, f"has a label without {self.roles.label_time}")
-        else:
-            self.label_forms = fitting_forms([cell], self.label_forms)
-
-    def _refuse(self, number: int, why: str) -> None:
-        self.bad_rows += 1
-        if len(self.bad) < BAD_SHOWN:
-            self.bad[number] = why
-
-    def refuse_bad_rows(self) -> None:
-        if not self.bad_rows:
-            return
-        unit = self.table.unit
-        told = "; ".join(f"{unit} {number} {why}" for number, why in self.bad.items())
-        more = self.bad_rows - len(self.bad)
-        raise bad(
-            "ROWS",
-            f"{self.bad_rows:,} of the rows cannot be taken: {told}"
-            + (f"; and {more:,} more" if more else ""),
-            "mend or remove them: no row is left out silently",
-        )
-
-
-def _in_order(table: Table, place: int, form: str) -> bool:
-    read, latest_ms = time_reader(form), None
-    for _, cells in table.rows():
-        time_ms = read((cells or [])[place])
-        if latest_ms is not None and time_ms < latest_ms:
-            return False
-        latest_ms = time_ms
-    return True
-
-
-def _how_times(name: str) -> str:
-    return f"write {name} as 2013-12-28T06:00:00Z, or as milliseconds since 1970"
+    found = label_kind(column, asked)
+    if isinstance(found, str):
+        raise _label(column, found)
+    return found
 
 
 def _label(column: Column, wanted: str) -> LablineError:

@@ -13,22 +13,56 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from engine.core.line import Line
+from engine.core.line import Kind, Line
 from engine.core.record import Record
+from engine.workspace.label_kind import KINDS
+from engine.workspace.unused import to_mend
 from lab_replay.container import BLOCK_RECORDS
 from lab_replay.import_records import Made
-from lab_replay.import_roles import KINDS, Kind, Roles, Truth, named_roles, truth_of, walk
+from lab_replay.import_roles import Roles, Truth, named_roles, truth_of
 from lab_replay.import_tables import Table, bad, table_of
+from lab_replay.import_times import Times, times_of
+from lab_replay.import_walk import Walk, walk
 from lab_replay.recording import Recording
 from lab_replay.recording_format import Manifest, partition_path, write_manifest, write_partition
 from schemas.avro import Schema
 
-VERSION = 1  # of what is made of a file: another one is made anew
+VERSION = 2  # of what is made of a file: another one is made anew
 FROM_FILE = "none"  # there was no cluster
 HISTORY = "history.json"
 NOBODY_SAID = Roles()
+ID_LIKE = re.compile(r"(^|[^A-Za-z])(id|ID)$|[a-z](Id|ID)$")
+
+
+class Understood(NamedTuple):
+    """What was understood of a file, for people.
+
+    Attributes
+    ----------
+    roles
+        What the columns are, those included that were guessed.
+    guessed
+        Which of the roles nobody named.
+    time_form, label_form
+        How times of events and labels are written; None: they have none.
+    features
+        Columns that are features, and what those are called.
+    left_out
+        Columns that are no feature and nothing else, and why.
+    remarks
+        What else is to be known.
+    """
+
+    rows: int
+    roles: Roles
+    guessed: tuple[str, ...]
+    time_form: str | None
+    label_form: str | None
+    features: dict[str, str]
+    left_out: dict[str, str]
+    remarks: tuple[str, ...]
 
 
 class ImportedHistory(NamedTuple):
@@ -38,15 +72,13 @@ class ImportedHistory(NamedTuple):
     ----------
     line
         With every column that is nothing else as a feature.
-    left_out
-        Columns that are no feature: texts with too many different values, and empty ones.
     """
 
     recording: Recording
     line: Line
     event_schema: Schema
     label_schema: Schema | None
-    left_out: tuple[str, ...]
+    understood: Understood
 
 
 def history_of(
@@ -119,16 +151,22 @@ def _load(folder: Path) -> ImportedHistory:
         Line.parse(told["line"]),
         Schema.parse(told["event_schema"]),
         Schema.parse(labels) if labels else None,
-        tuple(told["left_out"]),
+        _understood(told["understood"]),
     )
+
+
+def _understood(told: dict[str, Any]) -> Understood:
+    lists = {name: tuple(told[name]) for name in ("guessed", "remarks")}
+    return Understood(**{**told, **lists, "roles": Roles(*told["roles"])})
 
 
 def _import(table: Table, name: str, folder: Path, given: Roles, kind: Kind | None) -> None:
     roles = named_roles(table, given, kind)
-    walked = walk(table, roles, time_given=given.time is not None)
-    column = walked.columns[walked.roles.label] if walked.roles.label else None
+    walked = walk(table, roles, given)
+    times = times_of(table, walked, given)
+    column = walked.columns[roles.label] if roles.label else None
     truth = truth_of(column, kind) if column else Truth("anomaly")
-    made = Made(table, name, walked, truth)
+    made = Made(table, name, walked.columns, times, truth)
     files = {
         made.events: write_partition(
             partition_path(folder, made.events, 0), _batched(made.event_records()),
@@ -143,10 +181,23 @@ def _import(table: Table, name: str, folder: Path, given: Roles, kind: Kind | No
         "line": json.loads(made.line().canonical()),
         "event_schema": made.event_schema.document,
         "label_schema": made.label_schema.document if made.label_schema else None,
-        "left_out": made.left_out,
+        "understood": _told(walked, times, given, made)._asdict(),
     }
     (folder / HISTORY).write_text(json.dumps(told, indent=1), "utf-8")
     write_manifest(folder, Manifest.of(FROM_FILE, {t: {0: file} for t, file in files.items()}))
+
+
+def _told(walked: Walk, times: Times, given: Roles, made: Made) -> Understood:
+    found = times.roles._asdict()
+    used = [column for column in walked.columns.values() if column.header not in found.values()]
+    guessed = [role for role, name in given._asdict().items() if name is None and found[role]]
+    remarks = [*times.remarks, *to_mend(c for c in used if c.header not in made.left_out)]
+    remarks += [f"{c.header} is a feature, as a quantity: if it is a name, take it out of the file"
+                for c in made.numeric if ID_LIKE.search(c.header)]  # fmt: skip
+    return Understood(
+        walked.rows, times.roles, tuple(guessed), times.form, times.label_form,
+        {c.header: c.name for c in made.features}, made.left_out, tuple(remarks),
+    )  # fmt: skip
 
 
 def _batched(records: Iterator[Record]) -> Iterator[list[Record]]:

@@ -3,201 +3,92 @@
 Read committed, without a group, nothing written. In memory are a few numbers an answer.
 """
 
-from array import array
-from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from engine.broker.reader import partition_offsets, read_range
-from engine.core.line import Line
-from engine.core.record import Record
+from engine.core.line import THRESHOLD, Line
 from engine.errors import LablineError
 from engine.models.control import Control
-from lab_replay.curves import calibration, curves, money
-from lab_replay.measure import threshold_of
-from lab_replay.metrics import evaluate
+from lab_replay.curves import calibration, curves, money, stretches
+from lab_replay.line_columns import CHAMPION, Answers, answers_of
+from lab_replay.line_figures import Day, InForce, Latency, LineFacts, Spread, Window
+from lab_replay.line_sources import Sources, kafka_sources, letters_of, outcomes_of
+from lab_replay.losses import Floats, decided, finite, right
+from lab_replay.metrics import evaluate, figures
 from lab_replay.prediction_log import PredictionLog
 from lab_replay.result import DEFAULTS, Candidate, Counts, ExperimentResult
 from schemas.avro import Schema
-from schemas.engine_schemas import engine_schema
 from schemas.framing import Codec, Heads
-from topics.naming import line_topics
 
-CHAMPION = "champion"
 DAY_MS = 86_400_000
-ANSWERS_MAX = 20_000_000  # some hundred bytes each
+STRETCH_EVENTS_MIN = 20
+SHARES = (0.5, 0.95, 0.99, 1.0)
 
 
-class Day(BaseModel):
-    """The answers to one day's events, and which of those with a label were right."""
+class Schemas(NamedTuple):
+    """What a line's labels are read with; None: it has none."""
 
-    model_config = ConfigDict(frozen=True)
-
-    day: str
-    answers: int
-    yes: int
-    labelled: int
-    right: int
-    wrong_yes: int
-    wrong_no: int
+    label: Schema | None
+    writers: Heads
 
 
-class InForce(BaseModel):
-    """A revision of the line, who was in its slots, and how many answers it gave."""
-
-    model_config = ConfigDict(frozen=True)
-
-    revision: int
-    slots: dict[str, str]
-    answers: int
-
-
-class LineFacts(BaseModel):
-    """What a line did: metrics as an experiment's result has them, days, revisions."""
-
-    model_config = ConfigDict(frozen=True)
-
-    result: ExperimentResult
-    answers: int
-    days: tuple[Day, ...]
-    revisions: tuple[InForce, ...]
-
-
-def gather(
-    bootstrap: str, line: Line, label_schema: Schema, writers: Heads, control: Control
-) -> LineFacts:
-    """Return what a yes-or-no line did.
+def gather(bootstrap: str, line: Line, schemas: Schemas, control: Control) -> LineFacts:
+    """Return what a line did.
 
     Raises
     ------
     LablineError
-        ``LL-REPORT-KIND`` for other lines, ``LL-REPORT-EMPTY``, ``LL-REPORT-LARGE``.
+        ``LL-REPORT-EMPTY``, ``LL-REPORT-LARGE``.
     """
-    if line.kind != "binary" or line.labels is None:
-        raise LablineError(
-            "LL-REPORT-KIND",
-            f"line {line.name} is not a yes-or-no line with labels",
-            "its answers are read by labline read, its history compared by labline lab run",
-        )
-    topics = line_topics(line.name)
-    log, said, revisions = _answers(bootstrap, line, _truth(bootstrap, line, label_schema, writers))
-    if not len(log):
+    return facts_of(line, kafka_sources(bootstrap, line), schemas, control)
+
+
+def facts_of(line: Line, sources: Sources, schemas: Schemas, control: Control) -> LineFacts:
+    """Return what a line did, wherever its records come from.
+
+    Raises
+    ------
+    LablineError
+        ``LL-REPORT-EMPTY``, ``LL-REPORT-LARGE``.
+    """
+    codec = None
+    if line.labels is not None and schemas.label is not None:
+        codec = Codec(schemas.label, schemas.writers)
+    answers = answers_of(line, sources, codec)
+    if not len(answers):
         raise LablineError(
             "LL-REPORT-EMPTY", f"line {line.name} has not answered yet", "labline lag"
         )
-    letters, dead_labels = _letters(bootstrap, topics.dlq, line)
+    letters, dead_labels = letters_of(line, sources)
     counts = Counts(
-        events=len(log) + sum(letters.values()),
-        labelled=int(np.count_nonzero(~np.isnan(log.label))),
+        events=len(answers) + sum(letters.values()),
+        labelled=int(np.count_nonzero(~np.isnan(answers.label))),
         dead_letters={**letters, **({"labels": dead_labels} if dead_labels else {})},
-        label_outcomes=_outcomes(bootstrap, topics.vitals),
+        label_outcomes=outcomes_of(line, sources),
+    )
+    log = PredictionLog(
+        answers.event_time_ms, answers.label, answers.scores, line.kind, line.classes
     )
     return LineFacts(
         result=_result(line, log, counts),
-        answers=len(log),
-        days=tuple(_days(log, said)),
-        revisions=tuple(
-            InForce(
-                revision=offset,
-                slots={slot: model.label for slot, model in known.slots.items()},
-                answers=revisions[offset],
-            )
-            for offset, known in sorted(control.history.items())
-            if known.line == line.name
-        ),
+        answers=len(answers),
+        has_labels=codec is not None,
+        threshold=line.decision.threshold,
+        days=tuple(_days(line, answers)),
+        windows=tuple(_windows(line, answers)),
+        spread=() if line.classes else tuple(_spread(line, answers)),
+        mixed=_mixed(line, log),
+        latency=_latency(answers),
+        revisions=tuple(_in_force(line, answers, control)),
     )
 
 
-def _records(bootstrap: str, topic: str) -> Iterator[Record]:
-    for partition, offsets in partition_offsets(bootstrap, [topic])[topic].items():
-        for batch in read_range(bootstrap, topic, partition, offsets.start, offsets.stable):
-            yield from batch
-
-
-def _truth(bootstrap: str, line: Line, schema: Schema, writers: Heads) -> dict[str, bool]:
-    """Return what was so by event id: the first label that came, in time or not."""
-    truth: dict[str, bool] = {}
-    codec = Codec(schema, writers)
-    for _, _, _, value, headers in _records(bootstrap, line.labels or ""):
-        label: Any = codec.decode(value, headers)
-        if isinstance(label, dict):
-            truth.setdefault(label[line.refers_to or ""], bool(label[line.label or ""]))
-    return truth
-
-
-def _answers(
-    bootstrap: str, line: Line, truth: dict[str, bool]
-) -> tuple[PredictionLog, Any, Counter[int]]:
-    """Return the answers beside the baselines' scores, what was decided, answers by revision."""
-    topics = line_topics(line.name)
-    times, label, said = array("q"), array("d"), array("b")
-    columns: dict[str, array[float]] = defaultdict(lambda: array("d"))
-    rows: dict[tuple[str, int, int], int] = {}
-    revisions: Counter[int] = Counter()
-    decode = engine_schema("labline.Score").decode
-    for record in _records(bootstrap, topics.scores):
-        score: Any = decode(record[3])
-        if len(times) == ANSWERS_MAX:
-            raise LablineError(
-                "LL-REPORT-LARGE",
-                f"{topics.scores} holds more than {ANSWERS_MAX:,} answers",
-                "record a stretch of it and replay that: labline record, labline lab run",
-            )
-        rows[score["topic"], score["partition"], score["offset"]] = len(times)
-        times.append(score["event_time_ms"])
-        said.append(score["answer"])
-        label.append(_number(truth.get(score["id"])))
-        columns[CHAMPION].append(_number(score["probability"]))
-        revisions[score["revision"]] += 1
-    decode = engine_schema("labline.Shadow").decode
-    for record in _records(bootstrap, topics.shadow):
-        shadow: Any = decode(record[3])
-        row = rows.get((shadow["topic"], shadow["partition"], shadow["offset"]))
-        for slot in shadow["scores"] if row is not None else ():
-            name = slot["model"] if slot["slot"] == "baseline" else slot["slot"]
-            column = columns[name]
-            if not column:
-                column.extend(array("d", [float("nan")]) * len(times))
-            column[row or 0] = _number(slot["probability"])
-    order = np.argsort(np.array(times), kind="stable")
-    scores = {name: np.array(column)[order] for name, column in columns.items()}
-    log = PredictionLog(np.array(times, np.int64)[order], np.array(label)[order], scores)
-    return log, np.array(said, bool)[order], revisions
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
-
-
-def _letters(bootstrap: str, topic: str, line: Line) -> tuple[dict[str, int], int]:
-    """Count dead letters of events by reason, and those of labels."""
-    letters: Counter[str] = Counter()
-    dead_labels = 0
-    for record in _records(bootstrap, topic):
-        told = {name: (value or b"").decode("utf-8", "replace") for name, value in record[4] or ()}
-        if told.get("labline.error.topic") == line.labels:
-            dead_labels += 1
-        else:
-            stage, reason = told.get("labline.error.stage"), told.get("labline.error.reason")
-            letters[f"{stage}/{reason}"] += 1
-    return dict(letters), dead_labels
-
-
-def _outcomes(bootstrap: str, topic: str) -> dict[str, int]:
-    outcomes: Counter[str] = Counter()
-    decode = engine_schema("labline.Vitals").decode
-    for record in _records(bootstrap, topic):
-        vitals: Any = decode(record[3])
-        outcomes.update(vitals["outcomes"])
-    return dict(sorted(outcomes.items()))
-
-
 def _result(line: Line, log: PredictionLog, counts: Counts) -> ExperimentResult:
-    metrics, decision = DEFAULTS["binary"], line.decision
-    threshold = threshold_of(line)
+    metrics, decision = DEFAULTS[line.kind], line.decision
+    told = decision.threshold  # where there is none, no figure looks at it
+    threshold = THRESHOLD if told is None else told
     scored = evaluate(log, metrics, threshold=threshold)
     windows = curves(log, metrics, threshold=threshold)
     return ExperimentResult(
@@ -205,6 +96,8 @@ def _result(line: Line, log: PredictionLog, counts: Counts) -> ExperimentResult:
         line=line.name,
         question=line.question,
         incumbent=line.incumbent,
+        kind=line.kind,
+        classes=line.classes,
         recording="",
         environment={},
         metrics=metrics,
@@ -234,19 +127,81 @@ def _result(line: Line, log: PredictionLog, counts: Counts) -> ExperimentResult:
     )
 
 
-def _days(log: PredictionLog, said: Any) -> Iterator[Day]:
-    day = log.event_time_ms // DAY_MS
-    known, so = ~np.isnan(log.label), log.label == 1
-    for number in np.unique(day):
-        rows = day == number
-        there = rows & known
-        right = int(np.count_nonzero(there & (said == so)))
-        yield Day(
-            day=str(np.datetime64(int(number), "D")),
-            answers=int(np.count_nonzero(rows)),
-            yes=int(np.count_nonzero(rows & said)),
-            labelled=int(np.count_nonzero(there)),
-            right=right,
-            wrong_yes=int(np.count_nonzero(there & said & ~so)),
-            wrong_no=int(np.count_nonzero(there & ~said & so)),
-        )
+def _days(line: Line, answers: Answers) -> Iterator[Day]:
+    days = answers.event_time_ms // DAY_MS
+    found, starts = np.unique(days, return_index=True)
+    ends = [*starts.tolist()[1:], len(days)]
+    for number, start, end in zip(found.tolist(), starts.tolist(), ends, strict=True):
+        name = str(np.datetime64(number, "D"))
+        yield Day(day=name, **_stretch(line, answers, slice(start, end)))
+
+
+def _windows(line: Line, answers: Answers) -> Iterator[Window]:
+    times = answers.event_time_ms
+    for rows in stretches(times, events_min=STRETCH_EVENTS_MIN):
+        first, last = int(times[rows.start]), int(times[rows.stop - 1])
+        yield Window(start_ms=first, end_ms=last, **_stretch(line, answers, rows))
+
+
+def _stretch(line: Line, answers: Answers, rows: slice) -> dict[str, Any]:
+    """Return what a `Stretch` tells of some of the answers."""
+    said, label, score = answers.said[rows], answers.label[rows], answers.scores[CHAMPION][rows]
+    there = ~np.isnan(label)
+    labelled = int(np.count_nonzero(there))
+    told: dict[str, Any] = {"answers": len(said), "labelled": labelled}
+    if line.decision.threshold is not None:
+        told["yes"] = int(np.count_nonzero(said))
+    if not line.classes:
+        tops = np.quantile(score, (0.5, 0.99), method="inverted_cdf").tolist()
+        told["middle"], told["high"] = tops
+    if line.kind == "regression" and labelled:
+        told["truth"] = finite(float(label[there].mean()))
+        told["error"] = figures(score[there], label[there], ["mae"], THRESHOLD).metrics["mae"]
+    if line.classes:
+        told["right"] = int(np.count_nonzero(right(score[there], label[there])))
+    elif line.kind == "binary" or (line.kind == "anomaly" and line.labels and "yes" in told):
+        so = label == 1
+        told["right"] = int(np.count_nonzero(there & (said == so)))
+        told["wrong_yes"] = int(np.count_nonzero(there & said & ~so))
+        told["wrong_no"] = int(np.count_nonzero(there & ~said & so))
+    return told
+
+
+def _spread(line: Line, answers: Answers) -> Iterator[Spread]:
+    threshold = line.decision.threshold
+    for name, column in answers.scores.items():
+        score: Floats = column[~np.isnan(column)]
+        if len(score):
+            tops = np.quantile(score, SHARES, method="inverted_cdf").tolist()
+            yes = None if threshold is None else int(np.count_nonzero(score >= threshold))
+            yield Spread(
+                name=name, answers=len(score), yes=yes,
+                **dict(zip(("p50", "p95", "p99", "max"), tops, strict=True)),
+            )  # fmt: skip
+
+
+def _mixed(line: Line, log: PredictionLog) -> tuple[tuple[int, ...], ...]:
+    """Return how often each class was taken for each; nothing for lines that have none."""
+    count, rows = len(line.classes), np.flatnonzero(~np.isnan(log.label))
+    if not count or not len(rows):
+        return ()
+    cells = log.label[rows].astype(np.int64) * count + decided(log.scores[CHAMPION][rows])
+    table = np.bincount(cells, minlength=count * count).reshape(count, count)
+    return tuple(map(tuple, table.tolist()))
+
+
+def _latency(answers: Answers) -> Latency | None:
+    known = answers.latency_ms[answers.latency_ms >= 0]
+    if not len(known):
+        return None
+    names = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
+    tops = np.quantile(known, SHARES, method="inverted_cdf").tolist()
+    return Latency(answers=len(known), **dict(zip(names, map(int, tops), strict=True)))
+
+
+def _in_force(line: Line, answers: Answers, control: Control) -> Iterator[InForce]:
+    for offset, known in sorted(control.history.items()):
+        if known.line == line.name:
+            count, first_ms = answers.revisions.get(offset, (0, None))
+            slots = {slot: model.label for slot, model in known.slots.items()}
+            yield InForce(revision=offset, slots=slots, answers=count, first_ms=first_ms)

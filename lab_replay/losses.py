@@ -92,3 +92,14 @@ def absolute_losses(score: Floats, label: Floats, bound: float = np.inf) -> Floa
     [1.0, 10.0]
     """
     return np.minimum(np.abs(score - label), bound)
+
+
+def finite(value: float | None) -> float | None:
+    """Return a figure, or None for one that is beyond all numbers.
+
+    Examples
+    --------
+    >>> finite(0.5), finite(float("inf")), finite(None)
+    (0.5, None, None)
+    """
+    return value if value is not None and np.isfinite(value) else None

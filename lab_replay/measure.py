@@ -5,6 +5,7 @@ import numpy as np
 from engine.core.labels import EXPIRED, LABEL_OUTCOMES, NEGATIVE
 from engine.core.line import Line
 from engine.models.environment import environment
+from lab_replay.clock import clock_of
 from lab_replay.compare import versus
 from lab_replay.curves import calibration, curves, money, parts
 from lab_replay.drift import error_drift
@@ -42,9 +43,10 @@ def measure(
         threshold=threshold_of(line),
         learner=experiment.learner or line.learner,
         delay=experiment.delay,
+        clock=clock_of(replayed.log, experiment.delay),
         warm_up=experiment.warm_up,
         candidates=_candidates(experiment, trial, replayed, log, other, metrics),
-        counts=_counts(replayed),
+        counts=_counts(replayed, log),
         inputs_drift=_inputs_drift(replayed),
     )
 
@@ -100,6 +102,7 @@ def _candidates(
                 ),
                 state_bytes=None if None in sizes else sum(size or 0 for size in sizes),
                 stopped_at=min(stops, default=None),
+                learn_failed=sum(walk.learn_failed for walk in walks),
             )
         )
     return tuple(found)
@@ -126,7 +129,7 @@ def _verdicts(
             found.name
             for found in ranking(
                 [
-                    Candidate(name=n, recipe="", kind=kind, metrics=s.metrics)
+                    Candidate(name=n, recipe="", kind=kind, metrics=s.metrics, events=s.events)
                     for n, s in scored.items()
                     if _kind(experiment, trial, n) == kind
                 ],
@@ -149,21 +152,22 @@ def _inputs_drift(replayed: Replayed) -> tuple[Drift, ...]:
         (drift for found in replayed.drift.values() for drift in found),
         key=lambda drift: (drift.event_time_ms, drift.what),
     )
+    apart_ms = 0 if clock_of(replayed.log) == "rows" else DAY_MS
     last: dict[str, int] = {}
     kept = []
     for mark in marks:
-        if mark.event_time_ms - last.get(mark.what, -DAY_MS) >= DAY_MS:
+        if mark.event_time_ms - last.get(mark.what, -DAY_MS) >= apart_ms:
             kept.append(mark)
         last[mark.what] = mark.event_time_ms
     return tuple(kept)
 
 
-def _counts(replayed: Replayed) -> Counts:
+def _counts(replayed: Replayed, log: PredictionLog) -> Counts:
     counts = replayed.counts
     outcomes = (*LABEL_OUTCOMES, EXPIRED, NEGATIVE)
     return Counts(
         events=counts.get("answers", 0) + counts.get("dead_letters", 0),
-        labelled=int(np.count_nonzero(~np.isnan(replayed.log.label))),
+        labelled=int(np.count_nonzero(~np.isnan(log.label))),
         dead_letters={"events": counts.get("dead_letters", 0)}
         | ({"labels": counts["dead_labels"]} if counts.get("dead_labels") else {}),
         label_outcomes={name: counts[name] for name in outcomes if name in counts},
@@ -171,14 +175,18 @@ def _counts(replayed: Replayed) -> Counts:
 
 
 def costs_of(trial: Trial, replayed: Replayed) -> Costs:
-    """Return what the pass and every candidate cost, and what lag they would have had."""
+    """Return what the pass and every candidate cost, and what lag they would have had.
+
+    Numbers of rows are no traffic: they tell no lag.
+    """
     events = max(len(replayed.log), 1)
+    append_ms = {} if clock_of(replayed.log) == "rows" else replayed.append_ms
     in_pass_us = replayed.pass_s / events * 1e6
     return Costs(
         pass_us_per_event=in_pass_us,
         candidates={
             name: cost_on(
-                replayed.append_ms,
+                append_ms,
                 sum(walk.cpu_s for walk in replayed.walks[name]) / events * 1e6,
             )
             for name in trial.models

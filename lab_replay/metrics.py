@@ -15,6 +15,7 @@ from lab_replay.losses import (
     absolute_losses,
     brier_losses,
     decided,
+    finite,
     log_losses,
     right,
 )
@@ -225,12 +226,15 @@ def figures(score: Floats, label: Floats, metrics: Sequence[str], threshold: flo
     there = answered(score)
     if not there.all():
         score, label = score[there], label[there]
-    found = {
-        metric: OF_ANSWERS[metric](score, label)
-        if metric in OF_ANSWERS
-        else OF_DECISIONS[metric](score, label, threshold)
-        for metric in metrics
-    }
+    with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away
+        found = {
+            metric: finite(
+                OF_ANSWERS[metric](score, label)
+                if metric in OF_ANSWERS
+                else OF_DECISIONS[metric](score, label, threshold)
+            )
+            for metric in metrics
+        }
     return Scored(found, len(label))
 
 

@@ -4,37 +4,30 @@ Logged twice, a result gives no second run: each is tagged with a digest of all 
 """
 
 import hashlib
-import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import LablineError
 from lab_replay.headline import headline, verdict
+from lab_replay.mlflow_place import (
+    TRACKING_VARIABLE,
+    gently,
+    sqlite_path,
+    tracking_uri_of,
+    without_secrets,
+)
 from lab_replay.result import Candidate, Costs, ExperimentResult
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
-DIGEST_TAG, KIND_TAG = "labline.digest", "labline.kind"
+DIGEST_TAG, KIND_TAG, REPORT_TAG = "labline.digest", "labline.kind", "labline.report"
 BATCH_MAX = 1_000  # metrics that MLflow takes at once
 PARAMETER_MAX = 6_000  # characters
+REASON_MAX = 200  # characters of what MLflow says of an error
 _NO_NAME = re.compile(r"[^\w\-. :/]")  # what a metric may not be called
-
-
-def tracking_uri_of(state_dir: Path) -> str:
-    """Return where runs go when nobody says: `MLFLOW_TRACKING_URI`, else a sqlite file.
-
-    Examples
-    --------
-    >>> import os
-    >>> _ = os.environ.pop("MLFLOW_TRACKING_URI", None)
-    >>> tracking_uri_of(Path("/srv/flights/.labline"))
-    'sqlite:////srv/flights/.labline/mlflow.db'
-    """
-    return os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{state_dir.resolve() / 'mlflow.db'}"
 
 
 def log_experiment(
@@ -43,15 +36,18 @@ def log_experiment(
     report_path: Path | None = None,
     tracking_uri: str | None = None,
     state_dir: Path = Path(".labline"),
+    progress: Callable[[int], None] | None = None,
 ) -> list[str]:
     """Log every candidate and baseline as a run of the experiment ``line/experiment``.
 
     Parameters
     ----------
     report_path
-        The page to keep with each run.
+        The page to keep with each run; runs that were there before get a newer one.
     tracking_uri
         None: as `tracking_uri_of` says, artefacts in a folder beside the sqlite file.
+    progress
+        Told of each run.
 
     Returns
     -------
@@ -61,50 +57,55 @@ def log_experiment(
     Raises
     ------
     LablineError
-        ``LL-MLFLOW-EXTRA`` when MLflow is not installed, ``LL-MLFLOW`` when it refuses.
+        ``LL-MLFLOW-EXTRA`` when MLflow is not installed, ``LL-MLFLOW`` when it refuses or does not
+        answer.
     """
-    mlflow = _mlflow()
     uri = tracking_uri or tracking_uri_of(state_dir)
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        client: MlflowClient = mlflow.MlflowClient(tracking_uri=uri)
-        experiment = _experiment(client, f"{result.line}/{result.name}", uri)
-        return [
-            _run(client, experiment, result, one, costs, report_path) for one in result.candidates
-        ]
-    except mlflow.MlflowException as error:
-        raise LablineError(
-            "LL-MLFLOW",
-            f"MLflow at {_without_secrets(uri)} refused: {str(error).splitlines()[0]}",
-            f"look at {TRACKING_VARIABLE}, and whether its server runs this version",
-        ) from error
+    page = None if report_path is None or not report_path.is_file() else report_path
+    runs = []
+    with gently(uri) as mlflow:
+        try:
+            path = sqlite_path(uri)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            client: MlflowClient = mlflow.MlflowClient(tracking_uri=uri)
+            experiment = _experiment(client, f"{result.line}/{result.name}", path)
+            for one in result.candidates:
+                runs.append(_run(client, experiment, result, one, costs, page))
+                if progress is not None:
+                    progress(1)
+        except Exception as error:  # stores raise what they like; the result must not go with them
+            raise _refused(uri, error) from error
+    return runs
 
 
-def _mlflow() -> Any:
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # before the import: it looks only then
-    os.environ["DO_NOT_TRACK"] = "true"
-    try:
-        import mlflow
-    except ModuleNotFoundError as error:
-        raise LablineError(
-            "LL-MLFLOW-EXTRA",
-            "logging to MLflow needs the extra 'mlflow', which is not installed",
-            "pip install 'labline[mlflow]'",
-        ) from error
-    return mlflow
+def _refused(uri: str, error: Exception) -> LablineError:
+    """Return what went wrong as one line: the libraries below say it in many."""
+    place, said = without_secrets(uri), without_secrets(str(error).strip())
+    if isinstance(error.__context__, OSError):  # what requests raises
+        causes = re.findall(r"Caused by (\w+)", said) or [type(error.__context__).__name__]
+        what = f"MLflow at {place} does not answer ({causes[-1]})"
+    else:
+        first = next(iter(said.splitlines()), type(error).__name__)
+        what = f"MLflow at {place} refused: {first[:REASON_MAX]}"
+    return LablineError(
+        "LL-MLFLOW",
+        what,
+        f"the result is kept, and the same again logs it; look at {TRACKING_VARIABLE}, or leave"
+        " MLflow out (--no-mlflow)",
+    )
 
 
-def _experiment(client: "MlflowClient", name: str, uri: str) -> str:
+def _experiment(client: "MlflowClient", name: str, store: Path | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         if found.lifecycle_stage != "active":
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
     place = None
-    if uri.startswith("sqlite:///"):
-        folder = Path(uri.removeprefix("sqlite:///")).parent / "mlflow-artifacts"
-        place = (folder / re.sub(r"[^A-Za-z0-9._-]", "-", name)).resolve().as_uri()
+    if store is not None:
+        folder = store.parent / "mlflow-artifacts"
+        place = (folder / re.sub(r"[^A-Za-z0-9._-]", "-", name)).as_uri()
     return str(client.create_experiment(name, artifact_location=place))
 
 
@@ -124,22 +125,40 @@ def _run(
         max_results=1,
     )
     if known:
+        if report_path is not None:
+            _renew(client, known[0], result, report_path)
         return str(known[0].info.run_id)
     run = client.create_run(experiment, run_name=one.name, tags=_tags(result, one, digest))
     run_id = str(run.info.run_id)
     started_ms = run.info.start_time
     _log_batches(client, run_id, _metrics(one, costs, started_ms), _parameters(result, one))
-    if report_path is not None and report_path.is_file():
-        client.log_artifact(run_id, str(report_path))
+    if report_path is not None:
+        _keep(client, run_id, report_path)
     client.log_text(run_id, one.model_dump_json(indent=1), "candidate.json")
     client.set_terminated(run_id, "FINISHED")  # last: what was cut off is logged again
     return run_id
 
 
+def _renew(client: "MlflowClient", run: Any, result: ExperimentResult, report_path: Path) -> None:
+    """Give a run that was there before today's page: others may have joined the experiment."""
+    if run.data.tags.get(REPORT_TAG) != _digest(report_path.read_bytes()):
+        _keep(client, run.info.run_id, report_path)
+        client.set_tag(run.info.run_id, "mlflow.note.content", headline(result))
+
+
+def _keep(client: "MlflowClient", run_id: str, report_path: Path) -> None:
+    client.log_artifact(run_id, str(report_path))
+    client.set_tag(run_id, REPORT_TAG, _digest(report_path.read_bytes()))
+
+
 def digest_of(result: ExperimentResult, one: Candidate) -> str:
     """Return what stands for all that a run would say; no clock is in it."""
     about = result.model_copy(update={"candidates": (one,)})
-    return hashlib.sha256(about.to_json().encode()).hexdigest()
+    return _digest(about.to_json().encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _tags(result: ExperimentResult, one: Candidate, digest: str) -> dict[str, str]:
@@ -152,7 +171,7 @@ def _tags(result: ExperimentResult, one: Candidate, digest: str) -> dict[str, st
         "mlflow.note.content": headline(result),
     }
     tags |= {f"labline.environment.{name}": text for name, text in result.environment.items()}
-    tags |= {f"labline.versus.{_name(one.other)}": verdict(one) for one in one.versus}
+    tags |= {f"labline.versus.{_name(one.other)}": verdict(one, result.clock) for one in one.versus}
     return tags
 
 
@@ -169,11 +188,15 @@ def _parameters(result: ExperimentResult, one: Candidate) -> dict[str, str]:
 
 
 def _metrics(one: Candidate, costs: Costs | None, now_ms: int) -> list[Any]:
-    """Return final figures at step 0, and those of windows under ``window/`` by their number."""
+    """Return final figures at step 0; those of windows by their number.
+
+    Of the window alone under ``window/``, of all events up to its end under ``so_far/``.
+    """
     from mlflow.entities import Metric
 
     final: dict[str, float | None] = dict(one.metrics)
     final |= {"events": float(one.events), "unanswered": float(one.unanswered)}
+    final["learn_failed"] = float(one.learn_failed)
     final["state_bytes"] = None if one.state_bytes is None else float(one.state_bytes)
     if one.money is not None:
         final |= {"cost": one.money.total, "incumbent_cost": one.money.incumbent}
@@ -189,12 +212,16 @@ def _metrics(one: Candidate, costs: Costs | None, now_ms: int) -> list[Any]:
             }
     found = [Metric(name, value, now_ms, 0) for name, value in final.items() if value is not None]
     # the time of a window's metric is event time: charts over time then show the past as it was
-    found += [
-        Metric(f"window/{name}", value, window.middle_ms, step)
-        for step, window in enumerate(one.windows)
-        for name, value in window.metrics.items()
-        if value is not None
-    ]
+    for step, window in enumerate(one.windows):
+        for under, time_ms, told in (
+            ("window", window.middle_ms, window.metrics),
+            ("so_far", window.end_ms, window.so_far),
+        ):
+            found += [
+                Metric(f"{under}/{name}", value, time_ms, step)
+                for name, value in told.items()
+                if value is not None
+            ]
     return found
 
 
@@ -217,7 +244,3 @@ def _name(text: str) -> str:
     '_JFK_-2'
     """
     return _NO_NAME.sub("_", text).replace("/", "-").strip(". ")[:80] or "_"
-
-
-def _without_secrets(uri: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", uri)

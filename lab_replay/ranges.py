@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from confluent_kafka import IsolationLevel, TopicPartition
@@ -9,7 +10,7 @@ from confluent_kafka.admin import OffsetSpec
 
 from engine.broker.clients import admin_client
 from engine.broker.positions import parse_time_ms
-from engine.broker.reader import TIMEOUT_S, Offsets, partition_offsets
+from engine.broker.reader import TIMEOUT_S, Offsets, partition_offsets, read_range
 from engine.errors import LablineError
 
 _OFFSET = re.compile(
@@ -19,6 +20,7 @@ _OFFSET = re.compile(
 #: topic, partition
 Place = tuple[str, int]
 Ranges = dict[str, dict[int, tuple[int, int]]]
+OPTIONS = ("--from", "--to")
 
 
 class Bound(NamedTuple):
@@ -63,11 +65,22 @@ def _time_ms(text: str, option: str) -> int:
         ) from error
 
 
-def resolve(bootstrap: str, topics: list[str], since: Bound, until: Bound) -> Ranges:
+def resolve(
+    bootstrap: str,
+    topics: list[str],
+    since: Bound,
+    until: Bound,
+    options: tuple[str, str] = OPTIONS,
+) -> Ranges:
     """Return for each partition the offsets ``[start, end)`` to record.
 
     Times are append times: the first record of a partition with that time or a later one. No
     end is beyond the last stable offset.
+
+    Parameters
+    ----------
+    options
+        What the two bounds are called in an error.
 
     Raises
     ------
@@ -75,6 +88,12 @@ def resolve(bootstrap: str, topics: list[str], since: Bound, until: Bound) -> Ra
         ``LL-TOPIC-MISSING``; ``LL-RECORDING-RANGE`` for offsets that the log has not, or when
         nothing is between two bounds.
     """
+    if since.time_ms is not None and until.time_ms is not None and since.time_ms >= until.time_ms:
+        begin, end = _text(since.time_ms), _text(until.time_ms)
+        raise _out_of_range(
+            f"{options[0]} {begin} is not before {options[1]} {end}",
+            "give the earlier time first; the later one is not part of it",
+        )
     known = partition_offsets(bootstrap, topics)
     starts = _offsets(bootstrap, known, since, last=False)
     ends = _offsets(bootstrap, known, until, last=True)
@@ -82,18 +101,47 @@ def resolve(bootstrap: str, topics: list[str], since: Bound, until: Bound) -> Ra
     for (topic, partition), start in starts.items():
         ranges.setdefault(topic, {})[partition] = (start, max(start, ends[topic, partition]))
     asked = since != Bound(None, {}) or until != Bound(None, {})
-    if asked and all(start == end for found in ranges.values() for start, end in found.values()):
-        log = ", ".join(
-            f"{topic}/{partition} has [{offsets.start}, {offsets.stable})"
-            for topic, found in known.items()
-            for partition, offsets in sorted(found.items())[:3]
-        )
-        raise LablineError(
-            "LL-RECORDING-RANGE",
-            "no record is between --from and --to",
-            f"times are those at which the broker appended; {log}",
+    if asked and is_empty(ranges):
+        raise _out_of_range(
+            f"no record of {' and '.join(known)} is between {' and '.join(options)}",
+            f"times are those at which the broker appended: {_held(bootstrap, known)}",
         )
     return ranges
+
+
+def is_empty(ranges: Ranges) -> bool:
+    """Tell whether nothing is in any of the ranges.
+
+    Examples
+    --------
+    >>> is_empty({"flights": {0: (3, 3), 1: (0, 0)}})
+    True
+    """
+    return all(start == end for found in ranges.values() for start, end in found.values())
+
+
+def _held(bootstrap: str, known: Mapping[str, Mapping[int, Offsets]]) -> str:
+    """Return which append times topics have records of."""
+    newest = _listed(
+        bootstrap, [(t, p) for t, found in known.items() for p in found], OffsetSpec.max_timestamp()
+    )
+    told = []
+    for topic, found in known.items():
+        times = [newest[topic, partition].timestamp for partition in found]
+        for partition, log in found.items():
+            first = next(read_range(bootstrap, topic, partition, log.start, log.stable), [])
+            times += [record[1] for record in first[:1]]
+        times = [time_ms for time_ms in times if time_ms >= 0]
+        told.append(
+            f"{topic} has {_text(min(times))} to {_text(max(times))}"
+            if times
+            else f"{topic} has no records"
+        )
+    return "; ".join(told)
+
+
+def _text(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _offsets(
@@ -109,8 +157,7 @@ def _offsets(
         log = logs.get((topic, partition))
         if log is None or not log.start <= offset <= log.stable:
             held = f"[{log.start}, {log.stable}]" if log else "nothing"
-            raise LablineError(
-                "LL-RECORDING-RANGE",
+            raise _out_of_range(
                 f"{topic}/{partition} cannot be recorded {'to' if last else 'from'} offset "
                 f"{offset}: the log has {held}",
                 "choose one between the log's start and its last stable offset",
@@ -120,17 +167,22 @@ def _offsets(
 
 
 def _at_time(bootstrap: str, places: Iterable[Place], time_ms: int) -> dict[Place, int]:
+    told = _listed(bootstrap, places, OffsetSpec.for_timestamp(time_ms))
+    return {place: found.offset for place, found in told.items()}
+
+
+def _listed(bootstrap: str, places: Iterable[Place], spec: OffsetSpec) -> dict[Place, Any]:
     admin = admin_client(bootstrap)  # held: its answers go with it
     asked = admin.list_offsets(
-        {TopicPartition(*place): OffsetSpec.for_timestamp(time_ms) for place in places},
+        {TopicPartition(*place): spec for place in places},
         isolation_level=IsolationLevel.READ_COMMITTED,
         request_timeout=TIMEOUT_S,
     )
-    found = {}
-    for place, future in asked.items():
-        told: Any = future.result()  # the client's own types lack its offset
-        found[place.topic, place.partition] = told.offset
-    return found
+    return {(place.topic, place.partition): future.result() for place, future in asked.items()}
+
+
+def _out_of_range(message: str, remedy: str) -> LablineError:
+    return LablineError("LL-RECORDING-RANGE", message, remedy)
 
 
 def _bad(message: str, remedy: str) -> LablineError:

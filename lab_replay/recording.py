@@ -131,7 +131,7 @@ class Recording:
         return [block for block in found if block is not None]
 
     def _altered(self, name: str, block: Block, got_bytes: int) -> LablineError:
-        where = f"offsets {block.first} to {block.last} ({block.records:,} records)"
+        where = _offsets(block)
         if got_bytes < block.size:
             return damaged(self._store.path(name), f"ends within its block with {where}")
         return damaged(self._store.path(name), f"was altered in its block with {where}")
@@ -150,7 +150,17 @@ class Recording:
                 raise damaged(self._store.path(name), "is not what was recorded (sha256)")
         elif size != entry.size:
             what = f"has {size:,} bytes where {entry.size:,} were recorded"
+            if entry.size is not None and size < entry.size:
+                what += self._where_it_ends(topic, partition, entry, size)
             raise damaged(self._store.path(name), what)
+
+    def _where_it_ends(self, topic: str, partition: int, entry: PartitionFile, size: int) -> str:
+        end = len(HEAD)
+        for block in self._blocks(topic, partition, entry):
+            end += block.size
+            if end > size:
+                return f": what is lost begins in the block with {_offsets(block)}"
+        return ""
 
     def _files(self, topic: str) -> dict[int, PartitionFile]:
         if topic not in self.manifest.topics:
@@ -160,3 +170,7 @@ class Recording:
                 f"recorded: {', '.join(self.topics)}",
             )
         return self.manifest.topics[topic]
+
+
+def _offsets(block: Block) -> str:
+    return f"offsets {block.first} to {block.last} ({block.records:,} records)"

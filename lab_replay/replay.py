@@ -95,8 +95,7 @@ def replay(
     others = _otherwise(trial, partitions, learners, count) if otherwise else []
     todo = [left for unit in (*plan, *others) if (left := store.missing(unit)) is not None]
     with executor_of(trial, todo, count, scheduler) as executor:
-        for unit, outcome in run_units(trial, todo, executor, progress):
-            store.put(unit, outcome)
+        run_units(trial, todo, store, executor, progress)
     rows = {partition: store.rows(partition) for partition in partitions}
     return Replayed(
         log=write_log(folder / "predictions", trial, store, plan),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lab_replay.clock import Clock
 from lab_replay.headline import amount, figure, headline, percent, saving, verdict
 from lab_replay.report_drawn import (
     CURVES_MAX,
@@ -15,10 +16,11 @@ from lab_replay.report_drawn import (
     interval_scale,
     strip_spots,
     strokes,
+    window_ends,
     window_times,
 )
 from lab_replay.report_page import json_in_html, page, write_page
-from lab_replay.result import MEASURES, Candidate, Costs, ExperimentResult, Part
+from lab_replay.result import MEASURES, Candidate, Costs, ExperimentResult, Figures, Part
 from lab_replay.table import best_figures
 
 CURVES_SHOWN, BASELINES_SHOWN = 6, 2  # at first; the others at a click
@@ -67,18 +69,21 @@ def view(result: ExperimentResult, costs: Costs | None = None) -> dict[str, Any]
         "costs": costs,
         "spent": {} if costs is None else costs.candidates,
         "curves": json_in_html(
-            curves_of(curved, shown, result.metrics, drawn, result.inputs_drift)
+            curves_of(curved, shown, result.metrics, drawn, result.inputs_drift, result.clock)
         ),
         "curved": curved,
         "left_out": len(candidates) - len(candidates[:CURVES_MAX]),
-        "windows": _window_rows([one for one in shown if one.windows], result.metrics[0]),
+        "curve_tables": _curve_tables(
+            [one for one in shown if one.windows], result.metrics[0], result.clock
+        ),
         "shown": [one for one in shown if one.windows],
-        "drift": drift_told(result.candidates, result.inputs_drift)[:DRIFT_SHOWN],
+        "learn_failed": any(one.learn_failed for one in result.candidates),
+        "drift": drift_told(result.candidates, result.inputs_drift, result.clock)[:DRIFT_SHOWN],
         "calibrated": [
             (one, calibration_spots(one.calibration)) for one in pictured if one.calibration
         ],
         "slices": _slices(result, pictured),
-        "verdicts": _verdicts(candidates),
+        "verdicts": _verdicts(candidates, result.clock),
         "costly": _costly(result),
         "other_way": "together" if result.learner == "per_partition" else "apart",
         "has_other": any(one.otherwise for one in result.candidates),
@@ -86,16 +91,27 @@ def view(result: ExperimentResult, costs: Costs | None = None) -> dict[str, Any]
         "figure": figure,
         "amount": amount,
         "size": _size,
-        "utc": _utc,
     }
 
 
-def _window_rows(shown: list[Candidate], metric: str) -> list[tuple[str, list[str]]]:
-    """Return the deciding metric's figures by window: the text behind the curves."""
-    found = [{w.middle_ms: w.metrics for w in one.windows} for one in shown]
+def _curve_tables(
+    shown: list[Candidate], metric: str, clock: Clock
+) -> list[tuple[str, str, list[tuple[str, list[str]]]]]:
+    """Return the deciding metric's figures by window and so far: the text behind the curves."""
+    by_middle = [{w.middle_ms: w.metrics for w in one.windows} for one in shown]
+    by_end = [{w.end_ms: w.so_far for w in one.windows} for one in shown]
     return [
-        (_utc(time_ms), [figure(by_time.get(time_ms, {}), metric) for by_time in found])
-        for time_ms in window_times(shown)
+        ("by window", "middle of the window", _rows(by_middle, window_times(shown), metric, clock)),
+        ("so far", "up to", _rows(by_end, window_ends(shown), metric, clock)),
+    ]
+
+
+def _rows(
+    found: list[dict[int, Figures]], times_ms: list[int], metric: str, clock: Clock
+) -> list[tuple[str, list[str]]]:
+    return [
+        (_utc(time_ms, clock), [figure(by_time.get(time_ms, {}), metric) for by_time in found])
+        for time_ms in times_ms
     ]
 
 
@@ -136,13 +152,13 @@ def _best(values: list[float | None], metric: str) -> float | None:
     return (min if MEASURES[metric].lower_is_better else max)(known, default=None)
 
 
-def _verdicts(candidates: list[Candidate]) -> list[dict[str, Any]]:
+def _verdicts(candidates: list[Candidate], clock: Clock) -> list[dict[str, Any]]:
     scale = interval_scale([one for candidate in candidates for one in candidate.versus])
     return [
         {
             "candidate": candidate,
             "versus": one,
-            "words": verdict(one),
+            "words": verdict(one, clock),
             "strip": interval(one, scale),
             "loss": MEASURES[one.loss].title if one.loss in MEASURES else f"{one.loss} loss",
         }
@@ -208,5 +224,7 @@ def _size(count: int | None) -> str:
     return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
-def _utc(time_ms: int) -> str:
+def _utc(time_ms: int, clock: Clock) -> str:
+    if clock == "rows":
+        return f"row {time_ms:,}"
     return datetime.fromtimestamp(time_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,10 +1,11 @@
 """What a page draws: who is drawn how, and the geometry of its still pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from lab_replay.clock import Clock
 from lab_replay.headline import day
-from lab_replay.result import MEASURES, Bin, Candidate, Drift, Versus
+from lab_replay.result import MEASURES, Bin, Candidate, Drift, Figures, Versus
 
 COLOURS = 6  # --s0 to --s5 in report.css: told apart by people who do not see red or green
 GREYS = 3  # --b0 to --b2
@@ -70,35 +71,41 @@ def curves_of(
     metrics: Sequence[str],
     drawn: dict[str, Stroke],
     inputs_drift: Sequence[Drift],
+    clock: Clock = "recorded",
 ) -> dict[str, Any]:
-    """Return what the charts draw; uPlot counts time in seconds.
+    """Return what the charts draw, each window's figures and those so far.
+
+    Time is in seconds, as the chart wants it; where rows stand for it, in rows.
 
     A candidate that was given up has no windows after that: its curve ends there.
     """
+    unit_ms = 1 if clock == "rows" else 1_000
     times_ms = window_times(curved)
+    ends_ms = window_ends(curved)
     first = {candidate.name for candidate in shown}
     series = []
     for candidate in curved:
-        found = {window.middle_ms: window.metrics for window in candidate.windows}
+        by_middle = {window.middle_ms: window.metrics for window in candidate.windows}
+        by_end = {window.end_ms: window.so_far for window in candidate.windows}
         series.append(
             {
                 "name": candidate.name,
                 "kind": candidate.kind,
                 **drawn[candidate.name]._asdict(),
                 "shown": candidate.name in first,
-                "values": {
-                    metric: [found.get(time_ms, {}).get(metric) for time_ms in times_ms]
-                    for metric in metrics
-                },
+                "values": {metric: _column(by_middle, times_ms, metric) for metric in metrics},
+                "so_far": {metric: _column(by_end, ends_ms, metric) for metric in metrics},
             }
         )
     marks: list[dict[str, Any]] = [
-        {"at": drift.event_time_ms / 1_000, "what": drift.what, "who": who}
+        {"at": drift.event_time_ms / unit_ms, "what": drift.what, "who": who}
         for who, drifts in ((None, inputs_drift), *((c.name, c.drift) for c in curved))
         for drift in drifts
     ]
     return {
-        "times": [time_ms / 1_000 for time_ms in times_ms],
+        "clock": clock,
+        "times": [time_ms / unit_ms for time_ms in times_ms],
+        "ends": [time_ms / unit_ms for time_ms in ends_ms],
         "metrics": [
             {"key": m, "title": MEASURES[m].title, "lower": MEASURES[m].lower_is_better}
             for m in metrics
@@ -111,6 +118,19 @@ def curves_of(
 def window_times(curved: Sequence[Candidate]) -> list[int]:
     """Return the middles of all windows, ascending."""
     return sorted({window.middle_ms for candidate in curved for window in candidate.windows})
+
+
+def window_ends(curved: Sequence[Candidate]) -> list[int]:
+    """Return the ends of all windows, ascending."""
+    return sorted({window.end_ms for candidate in curved for window in candidate.windows})
+
+
+def _column(
+    found: Mapping[int, Figures], times_ms: Sequence[int], metric: str
+) -> list[float | None]:
+    """Return a curve's points with as many digits as can be seen: pages are to stay small."""
+    values = (found.get(time_ms, {}).get(metric) for time_ms in times_ms)
+    return [None if value is None else float(f"{value:.6g}") for value in values]
 
 
 def calibration_spots(bins: Sequence[Bin]) -> list[Spot]:
@@ -178,9 +198,9 @@ def bar(value: float, most: float) -> float:
 
 
 def drift_told(
-    candidates: Sequence[Candidate], inputs_drift: Sequence[Drift]
+    candidates: Sequence[Candidate], inputs_drift: Sequence[Drift], clock: Clock = "recorded"
 ) -> list[tuple[str, str]]:
     """Return every change that was seen, by time: when, and what."""
     found = [(d.event_time_ms, d.what) for d in inputs_drift]
     found += [(d.event_time_ms, f"{c.name}: {d.what}") for c in candidates for d in c.drift]
-    return [(day(time_ms), what) for time_ms, what in sorted(found)]
+    return [(day(time_ms, clock), what) for time_ms, what in sorted(found)]

@@ -4,64 +4,18 @@ JSON with no wall clock in it: the same experiment on the same recording gives t
 What was measured with a clock (CPU per event) is kept in a file beside it.
 """
 
-import difflib
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import LablineError
+from lab_replay.clock import Clock
+from lab_replay.measures import DEFAULTS as DEFAULTS
+from lab_replay.measures import MEASURES as MEASURES
+from lab_replay.measures import nearest as nearest
 
-
-class Measure(NamedTuple):
-    """How a metric is called, which way is better, how many digits people want, and for what.
-
-    Attributes
-    ----------
-    kinds
-        The kinds of lines that it is for.
-    """
-
-    title: str
-    lower_is_better: bool
-    digits: int
-    kinds: tuple[str, ...]
-
-
-_YES_NO, _SEVERAL, _NUMBER, _ODD = ("binary",), ("binary", "multiclass"), ("regression",), "anomaly"
-MEASURES: dict[str, Measure] = {
-    "log_loss": Measure("log loss", True, 4, _SEVERAL),
-    "roc_auc": Measure("ROC AUC", False, 4, (*_YES_NO, _ODD)),
-    "brier": Measure("Brier score", True, 4, _SEVERAL),
-    "accuracy": Measure("accuracy", False, 4, _SEVERAL),
-    "f1": Measure("F1", False, 4, _YES_NO),
-    "macro_f1": Measure("macro F1", False, 4, ("multiclass",)),
-    "kappa": Measure("kappa", False, 4, _SEVERAL),
-    "calibration_error": Measure("calibration error", True, 4, _YES_NO),
-    "mae": Measure("MAE", True, 4, _NUMBER),
-    "rmse": Measure("RMSE", True, 4, _NUMBER),
-    "r2": Measure("R²", False, 4, _NUMBER),
-}
-#: What is shown when an experiment does not say; the first decides.
-DEFAULTS: dict[str, tuple[str, ...]] = {
-    "binary": ("log_loss", "roc_auc", "brier", "accuracy"),
-    "multiclass": ("log_loss", "accuracy", "macro_f1", "kappa"),
-    "regression": ("mae", "rmse", "r2"),
-    "anomaly": ("roc_auc",),
-}
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return what to write instead of a name that is not known.
-
-    Examples
-    --------
-    >>> nearest("log_los", ["log_loss", "brier"]), nearest("x", ["a", "b"])
-    ('did you mean log_loss?', 'known: a, b')
-    """
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
+#: The share of labelled events from which on a candidate counts as one that answered all.
+WHOLE = 0.999
 
 
 class _Model(BaseModel):
@@ -72,14 +26,23 @@ Figures = dict[str, float | None]
 
 
 class Window(_Model):
-    """A stretch of event time: its middle, its labelled events, and a candidate's metrics there.
+    """A stretch of event time: its labelled events, and a candidate's metrics there.
 
     A metric is None where it is not defined (one class only).
+
+    Attributes
+    ----------
+    middle_ms, end_ms
+        Between its first and its last labelled event, and the time of the last.
+    so_far
+        The metrics over all events up to its end; None where the window has no event.
     """
 
     middle_ms: int
+    end_ms: int
     events: int
     metrics: Figures
+    so_far: Figures
 
 
 class Bin(_Model):
@@ -155,7 +118,9 @@ class Candidate(_Model):
     otherwise
         Its metrics had the line's learners been the other way: one for all partitions, or one each.
     stopped_at
-        After how many labels it was given up as hopeless; its figures end there.
+        After how many labels it was given up as hopeless; its figures end soon after.
+    learn_failed
+        How often it raised when it learned; what it had learned before was put back.
     """
 
     name: str
@@ -173,6 +138,7 @@ class Candidate(_Model):
     drift: tuple[Drift, ...] = ()
     state_bytes: int | None = None
     stopped_at: int | None = None
+    learn_failed: int = 0
 
 
 class Counts(_Model):
@@ -227,13 +193,15 @@ class ExperimentResult(_Model):
     learner, delay
         How partitions learned (``per_partition`` or ``single``), and when labels came
         (``recorded``, ``none``, or a duration).
+    clock
+        What the recording's times are.
     warm_up
         Events at the start that are learned but not counted.
     inputs_drift
         Where the inputs themselves changed.
     """
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     name: str
     line: str
     question: str
@@ -246,6 +214,7 @@ class ExperimentResult(_Model):
     threshold: float = 0.5
     learner: str = "per_partition"
     delay: str = "recorded"
+    clock: Clock = "recorded"
     warm_up: int = 0
     candidates: tuple[Candidate, ...]
     counts: Counts
@@ -274,24 +243,57 @@ class ExperimentResult(_Model):
             ) from error
 
     def ranked(self, kind: str | None = None) -> list[Candidate]:
-        """Return the candidates, the best first; those without a figure come last."""
-        return ranking([c for c in self.candidates if kind in (None, c.kind)], self.metrics[0])
+        """Return the candidates, the best first.
+
+        Those that answered fewer events come after those that answered all, and those without a
+        figure last.
+        """
+        wanted = [c for c in self.candidates if kind in (None, c.kind)]
+        return ranking(wanted, self.metrics[0], self.answered_most)
+
+    @property
+    def answered_most(self) -> int:
+        """Of how many labelled events the figures are whose candidate answered the most."""
+        return max((candidate.events for candidate in self.candidates), default=0)
 
 
-def ranking(candidates: list[Candidate], metric: str) -> list[Candidate]:
-    """Return `candidates`, the best by `metric` first, equals in the order given.
+def is_whole(candidate: Candidate, most: int) -> bool:
+    """Tell whether a candidate's figures can be held against those of one that answered `most`.
+
+    Whoever answers only what is easy, or was given up before it became hard, has better figures.
 
     Examples
     --------
-    >>> def one(name, loss):
-    ...     return Candidate(name=name, recipe="", kind="candidate", metrics={"log_loss": loss})
-    >>> [c.name for c in ranking([one("a", None), one("b", 0.5), one("c", 0.4)], "log_loss")]
-    ['c', 'b', 'a']
+    >>> picky = Candidate(name="picky", recipe="", kind="candidate", metrics={}, events=500)
+    >>> is_whole(picky, 500), is_whole(picky, 10_000)
+    (True, False)
+    """
+    return candidate.events >= WHOLE * most
+
+
+def ranking(candidates: list[Candidate], metric: str, most: int | None = None) -> list[Candidate]:
+    """Return `candidates`, the best by `metric` first, equals in the order given.
+
+    Parameters
+    ----------
+    most
+        How many labelled events a whole candidate answered; None: the most among these.
+
+    Examples
+    --------
+    >>> def one(name, loss, events=9):
+    ...     return Candidate(
+    ...         name=name, recipe="", kind="candidate", metrics={"log_loss": loss}, events=events)
+    >>> found = [one("a", None), one("b", 0.5), one("c", 0.4), one("picky", 0.1, events=3)]
+    >>> [c.name for c in ranking(found, "log_loss")]
+    ['c', 'b', 'picky', 'a']
     """
     sign = 1.0 if MEASURES[metric].lower_is_better else -1.0
+    most = max((c.events for c in candidates), default=0) if most is None else most
 
-    def key(candidate: Candidate) -> tuple[bool, float]:
+    def key(candidate: Candidate) -> tuple[bool, bool, float]:
         value = candidate.metrics.get(metric)
-        return (value is None, 0.0 if value is None else sign * value)
+        part = not is_whole(candidate, most)
+        return (value is None, part, 0.0 if value is None else sign * value)
 
     return sorted(candidates, key=key)

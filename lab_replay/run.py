@@ -12,10 +12,11 @@ from engine.models.control import ModelRef
 from engine.models.named import is_name
 from engine.models.registry import Registry
 from engine.models.signing import Signer
+from lab_replay.alone import alone
 from lab_replay.cache import trial_digest
 from lab_replay.experiment import Experiment
 from lab_replay.measure import costs_of, measure
-from lab_replay.models import baselines_of, candidates_of, reference_of, slices_of
+from lab_replay.models import models_of, reference_of, slices_of
 from lab_replay.recording import Recording
 from lab_replay.replay import replay
 from lab_replay.report import write_report
@@ -45,15 +46,11 @@ def trial_of(
     """
     if experiment.label_horizon is not None:
         line = line.model_copy(update={"label_horizon": experiment.label_horizon})
-    models = {
-        **candidates_of(experiment, line, source),
-        **baselines_of(experiment, line, source),
-    }
     return Trial(
         recording,
         line,
         *schemas,
-        models,
+        models_of(experiment, line, source, schemas[0]),
         writers,
         experiment.delay_ms,
         slices_of(experiment, line, source),
@@ -78,7 +75,8 @@ def run_experiment(
     """Replay a recording over an experiment's recipes and the line's baselines.
 
     Writes ``result.json``, ``costs.json``, ``report.html`` and ``predictions/`` into `out`. What
-    was replayed before, under the same versions, is not replayed again.
+    was replayed before, under the same versions, is not replayed again. While another run writes
+    there, this one waits.
 
     Parameters
     ----------
@@ -93,26 +91,27 @@ def run_experiment(
     """
     trial = trial_of(experiment, line, schemas, recording, writers, source)
     digest = _digest(experiment, trial)
-    known = _finished(out, digest)
-    if known is not None:
-        return known
-    (out / DIGEST).unlink(missing_ok=True)
-    replayed = replay(
-        trial,
-        out,
-        progress,
-        learners=learners_of(experiment, line),
-        otherwise=experiment.otherwise,
-        cache=cache,
-        scheduler=scheduler,
-        cores=cores,
-    )
-    result, costs = measure(experiment, trial, replayed, source), costs_of(trial, replayed)
-    (out / RESULT).write_text(result.to_json(), encoding="utf-8")
-    (out / COSTS).write_text(costs.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    write_report(out / REPORT, result, costs)
-    (out / DIGEST).write_text(digest, encoding="utf-8")
-    return result
+    with alone(out):
+        known = _finished(out, digest)
+        if known is not None:
+            return known
+        (out / DIGEST).unlink(missing_ok=True)
+        replayed = replay(
+            trial,
+            out,
+            progress,
+            learners=learners_of(experiment, line),
+            otherwise=experiment.otherwise,
+            cache=cache,
+            scheduler=scheduler,
+            cores=cores,
+        )
+        result, costs = measure(experiment, trial, replayed, source), costs_of(trial, replayed)
+        (out / RESULT).write_text(result.to_json(), encoding="utf-8")
+        (out / COSTS).write_text(costs.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        write_report(out / REPORT, result, costs)
+        (out / DIGEST).write_text(digest, encoding="utf-8")
+        return result
 
 
 def learners_of(experiment: Experiment, line: Line) -> str:
@@ -138,7 +137,8 @@ def _digest(experiment: Experiment, trial: Trial) -> str:
 
 def _finished(out: Path, digest: str) -> ExperimentResult | None:
     with suppress(OSError, LablineError):
-        if (out / DIGEST).read_text(encoding="utf-8") == digest:
+        whole = all((out / name).is_file() for name in (COSTS, REPORT))
+        if whole and (out / DIGEST).read_text(encoding="utf-8") == digest:
             result = ExperimentResult.from_json((out / RESULT).read_text(encoding="utf-8"))
             if not any(is_name(candidate.recipe) for candidate in result.candidates):
                 return result  # a named function's code may have changed

@@ -16,7 +16,7 @@ from engine.core.task import Task
 from lab_replay.rows import Rows
 from lab_replay.trial import Trial
 
-RUN_RECORDS = 5_000
+RUN_RECORDS = 1_000
 
 #: stream time (ms), row, features, label (None: it was scored)
 Step: TypeAlias = tuple[int, int, Features, Any]

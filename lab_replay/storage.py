@@ -100,6 +100,11 @@ class Store:
         with self._told(), suppress(FileNotFoundError):
             self._files.rm_file(self._at(name))
 
+    def clear(self) -> None:
+        """Remove all that is there."""
+        with self._told(), suppress(FileNotFoundError):
+            self._files.rm(self._root, recursive=True)
+
     def empty(self) -> bool:
         """Tell whether nothing is there."""
         with self._told():

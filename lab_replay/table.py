@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab_replay.headline import figure
-from lab_replay.result import MEASURES, Candidate, Costs, ExperimentResult, ranking
+from lab_replay.result import MEASURES, Candidate, Costs, ExperimentResult, is_whole, ranking
 
 SHOWN_MAX = 30  # of a grid of hundreds the best; all are in the report
 
@@ -31,6 +31,9 @@ def result_table(result: ExperimentResult, costs: Costs | None = None) -> Table:
         table.add_column("events", justify="right", min_width=7)
     if costs is not None:
         table.add_column("µs per\nevent", justify="right", min_width=5)
+    failed = any(candidate.learn_failed for candidate in result.candidates)
+    if failed:
+        table.add_column("learning\nraised", justify="right", min_width=6)
     best = best_figures(result)
     for candidate in result.ranked()[:SHOWN_MAX]:
         cells = [
@@ -44,12 +47,21 @@ def result_table(result: ExperimentResult, costs: Costs | None = None) -> Table:
         if costs is not None:
             known = costs.candidates.get(candidate.name)
             cells.append(Text("–" if known is None else f"{known.us_per_event:.1f}"))
+        if failed:
+            raised = candidate.learn_failed
+            cells.append(Text(f"{raised:,}", "bold yellow" if raised else ""))
         style = "dim" if candidate.kind == "baseline" else ""
-        table.add_row(Text(candidate.name), *cells, style=style)
+        table.add_row(_named(candidate), *cells, style=style)
     hidden = len(result.candidates) - SHOWN_MAX
     if hidden > 0:
         table.caption = f"{hidden} more in the report"
     return table
+
+
+def _named(candidate: Candidate) -> Text:
+    if candidate.stopped_at is None:
+        return Text(candidate.name)
+    return Text(f"{candidate.name}, given up after {candidate.stopped_at:,} labels")
 
 
 def _over(title: str) -> str:
@@ -58,9 +70,10 @@ def _over(title: str) -> str:
 
 
 def best_figures(result: ExperimentResult) -> dict[str, Candidate | None]:
-    """Return who has each metric's best figure."""
+    """Return who has each metric's best figure, among those that answered all."""
     found: dict[str, Candidate | None] = {}
     for metric in result.metrics:
         having = [c for c in result.candidates if c.metrics.get(metric) is not None]
-        found[metric] = next(iter(ranking(having, metric)), None)
+        whole = [c for c in having if is_whole(c, result.answered_most)]
+        found[metric] = next(iter(ranking(whole, metric)), None)
     return found

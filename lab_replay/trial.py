@@ -46,11 +46,8 @@ class Trial:
 
     def spec(self, tap: Learner) -> Spec:
         """Return the task's configuration: one slot, which writes down what happens."""
-        line = self.line
-        if line.kind == ANOMALY:  # labels are not learned, but figures rest on them
-            line = line.model_copy(update={"kind": "binary"})
         return Spec(
-            line=line,
+            line=joined(self.line),
             revision=NO_REVISION,
             inputs=(self.line.events, self.line.labels, ""),
             event_schema=self.event_schema,
@@ -85,6 +82,21 @@ class Trial:
         topics = [topic for topic in (self.line.events, self.line.labels) if topic is not None]
         files = self.recording.manifest.topics
         return sum(files[topic][part].records for topic in topics for part in partitions)
+
+
+def joined(line: Line) -> Line:
+    """Return a line whose task joins labels, though none is learned: figures rest on them.
+
+    Examples
+    --------
+    >>> line = Line.parse({"name": "l", "kind": "anomaly", "events": "e", "id": "id",
+    ...     "features": {"numeric": ["x"]}})
+    >>> joined(line).kind
+    'binary'
+    """
+    if line.kind != ANOMALY:
+        return line
+    return line.model_copy(update={"kind": "binary"})
 
 
 def _list(numbers: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lab_replay.candidates import Candidate
 from lab_replay.giving_up import GivingUp
 from lab_replay.rows import Columns, Rows
+from lab_replay.spill import Spill
 from lab_replay.steps import Step, merged, steps_of
 from lab_replay.trial import Trial
 
@@ -36,12 +37,15 @@ class Unit:
         `ways`, each with the keys that would be in its partition.
     models
         Recipes by name.
+    reference
+        Who of them the others are measured by and given up; None: all are walked to the end.
     """
 
     partitions: tuple[int, ...]
     learners: str
     models: Mapping[str, str]
     ways: int = 1
+    reference: str | None = None
 
     @property
     def scope(self) -> str:
@@ -79,55 +83,70 @@ class Outcome(NamedTuple):
 
     Attributes
     ----------
+    walked
+        By candidate; one in memory at a time, unless it was `gathered`.
     pass_s
         CPU for decoding, checks, order and join.
     """
 
     columns: dict[int, Columns]
     counts: dict[int, dict[str, int]]
-    walked: dict[str, Walked]
+    walked: Iterable[tuple[str, Walked]]
     pass_s: float
+
+    def gathered(self) -> "Outcome":
+        """Return it with everything in memory, so that it can be sent."""
+        return self._replace(walked=list(self.walked))
 
 
 def run_unit(trial: Trial, unit: Unit, progress: Callable[[int], None] | None = None) -> Outcome:
     """Walk a unit's candidates over its partitions' steps."""
     began_s = time.thread_time()
+    spill = Spill()
     candidates = {
-        name: Candidate(recipe, trial.line, unit.ways) for name, recipe in unit.models.items()
+        name: Candidate(recipe, trial.line, unit.ways, spill)
+        for name, recipe in unit.models.items()
     }
     rows = [Rows(trial, partition, ways=unit.ways) for partition in unit.partitions]
     streams = [steps_of(trial, each, progress) for each in rows]
     route = rows[0].way_of if unit.learners == BY_KEY else None
     whose = array("i")
-    giving_up = None
-    if trial.reference in candidates and unit.learners == EACH:
-        giving_up = GivingUp(trial, candidates, len(trial.partitions()))
+    giving_up = _giving_up(trial, unit, candidates)
     for steps in _blocks(streams, whose):
         for candidate in candidates.values():
             candidate.walk(steps, route)
         if giving_up is not None:
             giving_up.after(steps)
     order = _by_partition(whose, len(rows))
-    walked = {
-        name: Walked(
-            candidate.scores() if order is None else candidate.scores()[order],
-            Walk(
-                candidate.cpu_s,
-                candidate.state_bytes(),
-                candidate.learn_failed,
-                candidate.unanswered,
-                candidate.stopped_at,
-            ),
-        )
-        for name, candidate in candidates.items()
-    }
     spent_s = time.thread_time() - began_s
     return Outcome(
         {each.partition: each.columns() for each in rows},
         {each.partition: dict(each.counts) for each in rows},
-        walked,
-        spent_s - sum(each.walk.cpu_s for each in walked.values()),
+        _walked(candidates, order),
+        spent_s - sum(candidate.cpu_s for candidate in candidates.values()),
     )
+
+
+def _giving_up(trial: Trial, unit: Unit, candidates: Mapping[str, Candidate]) -> GivingUp | None:
+    if unit.reference is None:
+        return None
+    tests = len(trial.partitions()) if unit.learners == EACH else 1
+    return GivingUp(trial, candidates, unit.reference, tests, len(unit.partitions))
+
+
+def _walked(
+    candidates: dict[str, Candidate], order: NDArray[np.intp] | None
+) -> Iterator[tuple[str, Walked]]:
+    for name, candidate in candidates.items():
+        scores = candidate.scores()
+        walk = Walk(
+            candidate.cpu_s,
+            candidate.state_bytes(),
+            candidate.learn_failed,
+            candidate.unanswered,
+            candidate.stopped_at,
+        )
+        yield name, Walked(scores if order is None else scores[order], walk)
 
 
 def _blocks(streams: list[Iterator[list[Step]]], whose: "array[int]") -> Iterator[list[Step]]:
@@ -184,7 +203,8 @@ def units_of(
     for scope in scopes:
         for first in range(groups):
             part = ([] if reference is None else [reference]) + names[first::groups]
-            found.append(Unit(scope, learners, {name: models[name] for name in part}, ways))
+            chosen = {name: models[name] for name in part}
+            found.append(Unit(scope, learners, chosen, ways, reference))
     return found
 
 

@@ -1,23 +1,24 @@
 """What if: a line's past again, with something changed, and what it would have come to."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from engine.broker.reader import partition_offsets, read_range
-from engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE
+from engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE, UNUSED
 from engine.core.line import Costs, Line
 from engine.errors import LablineError
 from engine.models import configuration
 from engine.models.configuration import SpecOf
-from engine.models.control import Control
+from engine.models.control import Control, Revision
 from engine.models.environment import environment_digest
+from engine.models.inputs import inputs_of
 from engine.models.recipes import parse
 from lab_replay.partition_past import Origin, PartitionPast
 from lab_replay.partitions import each_partition
 from lab_replay.whatif_change import Change
-from lab_replay.whatif_fold import PartitionFold, Rows
+from lab_replay.whatif_fold import PartitionFold, Rows, other_kind
 from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
 from topics.naming import line_topics
@@ -94,22 +95,23 @@ def whatif(
             "LL-PARITY-NOTHING", f"line {line} was never promoted", "labline promote NAME@N"
         )
     declared = Line.parse(control.lines[line].declaration["line"])
-    _check_kind(declared)
+    _check_kind(declared, revisions)
     if change.recipe is not None:
-        parse(change.recipe, declared.kind, declared.classes)
+        parse(change.recipe, declared.kind, declared.classes, inputs=inputs_of(declared))
     revised = {offset: change.revised(revision) for offset, revision in revisions.items()}
     origin = Origin(bootstrap, line, revised, None, spec_of)
-    change.check(spec_of(next(iter(revisions.values()))).inputs, origin.partitions())
+    inputs = spec_of(next(iter(revisions.values()))).inputs
+    change.check(declared, inputs, origin.partitions())
     told = each_partition(fold_partition, origin, change, wanted.with_ids, progress=progress)
     _check_left_out(change, told)
     environments = {name for folded in told for name in folded.environments}
     here, costs = environment_digest(), declared.decision.costs or wanted.costs
     if change.keeps_scores:
         environments = set()  # nothing was scored anew
-    robust = wanted.decides_label or declared.decision.decides_label
-    estimate, total, parts = _judged(told, declared, costs, robust)
+    decides = wanted.decides_label or declared.decision.decides_label
+    estimate, total, parts = _judged(told, declared, costs, decides and bool(declared.labels))
     return WhatIf(
-        line, change.sentence(), estimate, total, parts, _outcomes(told, change),
+        line, declared.kind, change.sentence(), estimate, total, parts, _outcomes(told, change),
         costs.unit if costs else "", here, tuple(sorted(environments - {here})),
     ), told  # fmt: skip
 
@@ -121,6 +123,8 @@ def fold_partition(origin: Origin, partition: int, change: Change, with_ids: boo
     fold.run()
     before = written_outcomes(origin, partition, past.told.end)
     after = Counter({name: fold.outcomes[name] for name in OUTCOMES if fold.outcomes[name]})
+    if fold.kind == "anomaly":  # joined for figures alone: the line itself uses none
+        after = Counter({UNUSED: sum(after[name] for name in LABEL_OUTCOMES)})
     counts = {name: getattr(fold, name) for name in COUNTS}
     return Folded(partition, fold.rows, counts, before, after, fold.sources, past.told.environments)
 
@@ -140,14 +144,12 @@ def written_outcomes(origin: Origin, partition: int, end: int) -> Counter[str] |
     return found
 
 
-def _check_kind(line: Line) -> None:
-    kind = getattr(line, "kind", "binary")
-    if kind != "binary":
-        raise LablineError(
-            "LL-WHATIF-KIND",
-            f"line {line.name} does not answer yes or no: it is {kind}",
-            "whatif compares decisions: lab compare is for values and classes",
-        )
+def _check_kind(line: Line, revisions: Mapping[int, Revision]) -> None:
+    """Refuse a past in which the line was of another kind, or of other classes."""
+    for offset, revision in revisions.items():
+        then = Line.parse(revision.declaration["line"])
+        if (then.kind, then.classes) != (line.kind, line.classes):
+            raise other_kind(line.name, f"revision {offset}")
 
 
 def _check_left_out(change: Change, told: list[Folded]) -> None:
@@ -173,11 +175,11 @@ def _judged(
     together = figures.Columns.together(columns)
     sums = {name: sum(folded.counts[name] for folded in told) for name in COUNTS}
     estimate = result.LABELLED
-    measured: Callable[[Any], Any] = lambda part: figures.on_labelled(part, costs)  # noqa: E731
+    measured: Callable[[Any], Any] = lambda part: figures.on_labelled(part, line.kind, costs)  # noqa: E731
     if decides:
         when = figures.seen(together, line.label_horizon_ms, line.name)
         estimate = result.ROBUST
-        measured = lambda part: figures.robust(part, costs, when)  # noqa: E731
+        measured = lambda part: figures.robust(part, line.kind, costs, when)  # noqa: E731
     total = result.part(None, together, sums, measured(together))
     parts = [
         result.part(folded.partition, each, folded.counts, measured(each))
@@ -194,13 +196,17 @@ def _columns(rows: Rows) -> Any:
     def column(name: str, dtype: Any) -> Any:
         return np.array(getattr(rows, name), dtype=dtype)
 
+    def scores(name: str) -> Any:
+        flat = column(name, np.float64)
+        return flat if rows.width == 1 else flat.reshape(-1, rows.width)
+
     return Columns(
-        was=column("was", np.float64),
-        now=column("now", np.float64),
+        was=scores("was"),
+        now=scores("now"),
         was_yes=column("was_yes", np.int8).astype(np.bool_),
         now_yes=column("now_yes", np.int8).astype(np.bool_),
         propensity=column("propensity", np.float64),
-        label=column("label", np.int8),
+        label=column("label", np.float64),
         time_ms=column("time_ms", np.int64),
     )
 

@@ -1,9 +1,11 @@
 """What is to be otherwise in a line's past: model, threshold, producers, offset ranges."""
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
+from engine.core.line import PROBABLE, Line
 from engine.core.record import Headers
 from engine.errors import LablineError
 from engine.models.configuration import CHAMPION
@@ -81,8 +83,8 @@ class Change:
         """Tell whether records are left out."""
         return bool(self.sources or self.ranges)
 
-    def check(self, inputs: tuple[str | None, ...], partitions: list[int]) -> None:
-        """Refuse what changes nothing, or names what the line does not read.
+    def check(self, line: Line, inputs: tuple[str | None, ...], partitions: list[int]) -> None:
+        """Refuse what changes nothing, or names what the line has not or does not read.
 
         Raises
         ------
@@ -95,12 +97,8 @@ class Change:
                 "nothing is to be otherwise",
                 "say what: --recipe, --threshold, --without-source or --without",
             )
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise LablineError(
-                "LL-WHATIF-THRESHOLD",
-                f"--threshold {self.threshold} is no probability",
-                "a number from 0 to 1, such as --threshold 0.4",
-            )
+        if self.threshold is not None:
+            _check_threshold(line, self.threshold)
         for told in self.ranges:
             if told.topic not in inputs or told.partition not in partitions:
                 names = ", ".join(name for name in inputs if name)
@@ -138,6 +136,28 @@ class Change:
         parts += [f"without source {name}" for name in self.sources]
         parts += [f"without {told}" for told in self.ranges]
         return ", ".join(parts)
+
+
+def _check_threshold(line: Line, threshold: float) -> None:
+    if line.decision.threshold is None:
+        raise LablineError(
+            "LL-WHATIF-THRESHOLD",
+            f"line {line.name} has no threshold: it is {line.kind}, and its answer is never yes",
+            "ask for another model (--recipe), or without a producer (--without-source) or offsets"
+            " (--without); a threshold is declared in the line: decision = { threshold = 1.5 }",
+        )
+    if line.kind in PROBABLE and not 0 <= threshold <= 1:
+        raise LablineError(
+            "LL-WHATIF-THRESHOLD",
+            f"--threshold {threshold} is no probability",
+            "a number from 0 to 1, such as --threshold 0.4",
+        )
+    if not math.isfinite(threshold):
+        raise LablineError(
+            "LL-WHATIF-THRESHOLD",
+            f"--threshold {threshold} is no finite number",
+            f"a score of the line, as {line.decision.threshold:g} is that it has now",
+        )
 
 
 def source_name(headers: Headers) -> str:

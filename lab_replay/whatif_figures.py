@@ -1,38 +1,50 @@
-"""Losses and costs of both pasts: over the events that have a label, or estimated over all."""
+"""Figures and costs of both pasts: over the events that have a label, or estimated over all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.line import Costs
+from engine.core.line import THRESHOLD, Costs
 from engine.errors import LablineError
+from lab_replay.losses import absolute_losses, brier_losses, finite, log_losses, right
+from lab_replay.metrics import figures
 from lab_replay.offpolicy import doubly_robust
+from lab_replay.result import DEFAULTS
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
-#: probability, answer, label (1: yes) -> a figure for each event
-Loss: TypeAlias = Callable[[Floats, Bools, Any], Floats]
+#: scores, answers (yes or no), labels -> what each event cost
+Loss: TypeAlias = Callable[[Floats, Bools, Floats], Floats]
 
-LOG_LOSS_CLIP = 1e-15  # probabilities of 0 and 1 count as this far from them
+COST = "cost"
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Events answered on both sides, by column; `label` is -1 where none was learned."""
+    """Events answered on both sides, by column.
+
+    Scores and labels are as in a `PredictionLog`: of several classes a row an event; NaN is no
+    label.
+    """
 
     was: Floats
     now: Floats
     was_yes: Bools
     now_yes: Bools
     propensity: Floats
-    label: NDArray[np.int8]
+    label: Floats
     time_ms: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.was)
+
+    @property
+    def labelled(self) -> Bools:
+        """Tell which events have a label."""
+        return ~np.isnan(self.label)
 
     def only(self, mask: Bools) -> "Columns":
         """Return some of the events."""
@@ -46,59 +58,83 @@ class Columns:
 
 
 class Measure(NamedTuple):
-    """A figure of both pasts and the interval of its difference (now minus then)."""
+    """A figure of both pasts, and the interval of its difference (now minus then).
+
+    Attributes
+    ----------
+    name
+        One of `result.MEASURES`, or ``cost``.
+    was, now, difference
+        None where it is not defined: of one class only, or of labels that do not vary.
+    low, high
+        None of a figure that is no mean over events.
+    """
 
     name: str
-    was: float
-    now: float
-    difference: float
-    low: float
-    high: float
+    was: float | None
+    now: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
     events: int
     observed: int
 
 
-def losses(costs: Costs | None) -> dict[str, Loss]:
-    """Return the figures by name; costs where the line declares them."""
-
-    def log_loss(probability: Floats, _: Bools, label: Any) -> Floats:
-        right = np.where(label == 1, probability, 1 - probability)
-        return np.asarray(-np.log(np.clip(right, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)))
-
-    def brier(probability: Floats, _: Bools, label: Any) -> Floats:
-        return np.asarray((probability - label) ** 2)
-
-    def accuracy(_: Floats, yes: Bools, label: Any) -> Floats:
-        return np.asarray(yes == (label == 1), dtype=np.float64)
-
-    found: dict[str, Loss] = {"log loss": log_loss, "Brier": brier, "accuracy": accuracy}
-    if costs is not None:
+def losses(kind: str, costs: Costs | None) -> dict[str, Loss]:
+    """Return by name the figures that are means over events; costs where the line declares them."""
+    if kind == "regression":
+        return {"mae": lambda score, _, label: absolute_losses(score, label)}
+    if kind == "anomaly":
+        return {}
+    found: dict[str, Loss] = {
+        "log_loss": lambda score, _, label: log_losses(score, label),
+        "brier": lambda score, _, label: brier_losses(score, label),
+        "accuracy": _accuracy,
+    }
+    if costs is not None and kind == "binary":
         declared = costs
 
-        def cost(_: Floats, yes: Bools, label: Any) -> Floats:
+        def cost(_: Floats, yes: Bools, label: Floats) -> Floats:
             wrong_yes, wrong_no = yes & (label != 1), ~yes & (label == 1)
             found = declared.false_positive * wrong_yes + declared.false_negative * wrong_no
             return np.asarray(found, dtype=np.float64)
 
-        found["cost"] = cost
+        found[COST] = cost
     return found
 
 
-def on_labelled(columns: Columns, costs: Costs | None) -> tuple[Measure, ...]:
-    """Return the figures over the events that have a label."""
-    seen = columns.only(columns.label >= 0)
+def _accuracy(score: Floats, yes: Bools, label: Floats) -> Floats:
+    """Return who was answered rightly: by the answer that was given, of several by the class."""
+    given = score if score.ndim > 1 else yes.astype(np.float64)
+    return right(given, label).astype(np.float64)
+
+
+def on_labelled(columns: Columns, kind: str, costs: Costs | None) -> tuple[Measure, ...]:
+    """Return the figures of a kind of line over the events that have a label."""
+    seen = columns.only(columns.labelled)
     if not len(seen):
         return ()
-    every = np.ones(len(seen))
-    return tuple(
-        _measure(
-            name,
-            loss(seen.was, seen.was_yes, seen.label),
-            loss(seen.now, seen.now_yes, seen.label),
-            (every.astype(bool), every, 0 * every, 0 * every),
-        )
-        for name, loss in losses(costs).items()
+    means, every = losses(kind, costs), np.ones(len(seen))
+    names = [*DEFAULTS[kind], *([COST] if COST in means else [])]
+    found = []
+    for name in names:
+        if name in means:
+            was = means[name](seen.was, seen.was_yes, seen.label)
+            now = means[name](seen.now, seen.now_yes, seen.label)
+            found.append(_mean(name, was, now, (every.astype(bool), every, 0 * every, 0 * every)))
+        else:
+            found.append(_whole(name, seen))
+    return tuple(found)
+
+
+def _whole(name: str, seen: Columns) -> Measure:
+    """Return a figure that is of all events together."""
+    was, now = (
+        figures(score, seen.label, [name], THRESHOLD).metrics[name]
+        for score in (seen.was, seen.now)
     )
+    apart = None if was is None or now is None else now - was
+    return Measure(name, was, now, apart, None, None, len(seen), len(seen))
 
 
 class Seen(NamedTuple):
@@ -126,12 +162,12 @@ def seen(columns: Columns, horizon_ms: int, line: str) -> Seen:
             f" {len(columns):,} scores have no propensity: nobody can tell what the others would"
             " have shown",
             "let scores record the propensity of their decision (now and then decided by chance);"
-            " answers and probabilities alone: without --decides-label",
+            " answers and scores alone: without --decides-label",
         )
     until_ms = int(columns.time_ms.max(initial=0)) - horizon_ms
     ripe = columns.only(columns.time_ms <= until_ms)
-    answers = set(columns.was_yes[columns.label >= 0].tolist())
-    if len(answers) != 1 or not (ripe.label >= 0).any():
+    answers = set(columns.was_yes[columns.labelled].tolist())
+    if len(answers) != 1 or not ripe.labelled.any():
         after = "no event older than the label horizon has a label"
         if len(answers) > 1:
             after = "labels came after yes and after no"
@@ -142,7 +178,7 @@ def seen(columns: Columns, horizon_ms: int, line: str) -> Seen:
             " else wait until some are older than label_horizon",
         )
     reveals = answers.pop()
-    came = ripe.label[ripe.was_yes == reveals] >= 0
+    came = ripe.labelled[ripe.was_yes == reveals]
     chance = np.where(ripe.was_yes == reveals, ripe.propensity, 1 - ripe.propensity)
     never = int((~((chance > 0) & (chance <= 1))).sum())
     if never:
@@ -154,27 +190,40 @@ def seen(columns: Columns, horizon_ms: int, line: str) -> Seen:
     return Seen(reveals, float(came.mean()), until_ms)
 
 
-def robust(columns: Columns, costs: Costs | None, when: Seen) -> tuple[Measure, ...]:
-    """Return the figures estimated over all events, whether their label could come or not."""
+def robust(columns: Columns, kind: str, costs: Costs | None, when: Seen) -> tuple[Measure, ...]:
+    """Return the means estimated over all events, whether their label could come or not."""
     ripe = columns.only(columns.time_ms <= when.until_ms)
     if not len(ripe):
         return ()
     shown = ripe.was_yes == when.after
     chance = np.where(shown, ripe.propensity, 1 - ripe.propensity) * when.arrival
-    observed, yes = shown & (ripe.label >= 0), np.ones(len(ripe), dtype=np.int8)
+    observed = shown & ripe.labelled
+    label = np.where(observed, ripe.label, 0.0)  # where it was not seen, anything
     found = []
-    for name, loss in losses(costs).items():
-        pair = []
-        for probability, answer in ((ripe.was, ripe.was_yes), (ripe.now, ripe.now_yes)):
-            if_yes, if_no = loss(probability, answer, yes), loss(probability, answer, 0 * yes)
-            pair.append((loss(probability, answer, ripe.label),
-                         ripe.now * if_yes + (1 - ripe.now) * if_no))  # fmt: skip
+    for name, loss in losses(kind, costs).items():
+        pair = [
+            (loss(score, yes, label), _expected(kind, loss, score, yes, ripe.now))
+            for score, yes in ((ripe.was, ripe.was_yes), (ripe.now, ripe.now_yes))
+        ]
         (was, expected_was), (now, expected_now) = pair
-        found.append(_measure(name, was, now, (observed, chance, expected_was, expected_now)))
+        found.append(_mean(name, was, now, (observed, chance, expected_was, expected_now)))
     return tuple(found)
 
 
-def _measure(
+def _expected(kind: str, loss: Loss, score: Floats, yes: Bools, now: Floats) -> Floats:
+    """Return what each event costs on average if the new probabilities are true.
+
+    A number does not tell how likely others are: of a regression it is 0, and the estimate rests
+    on the chances alone.
+    """
+    if kind == "regression":
+        return np.zeros(len(score))
+    chances = now.T if now.ndim > 1 else np.stack([1 - now, now])
+    every = np.ones(len(score))
+    return np.asarray(sum(p * loss(score, yes, c * every) for c, p in enumerate(chances)))
+
+
+def _mean(
     name: str, was: Floats, now: Floats, told: tuple[Bools, Floats, Floats, Floats]
 ) -> Measure:
     observed, chance, expected_was, expected_now = told
@@ -182,6 +231,6 @@ def _measure(
     after = doubly_robust(now, observed, chance, expected_now)
     apart = doubly_robust(now - was, observed, chance, expected_now - expected_was)
     return Measure(
-        name, before.mean, after.mean, apart.mean, apart.low, apart.high,
-        apart.events, apart.observed,
+        name, finite(before.mean), finite(after.mean), finite(apart.mean), finite(apart.low),
+        finite(apart.high), apart.events, apart.observed,
     )  # fmt: skip

@@ -5,27 +5,35 @@ The order of the records that stay is the factory's: the journal's, with those l
 
 import math
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.broker.reader import partition_offsets, read_range
-from engine.core.features import Features
 from engine.core.journal import MOVED, Entry
+from engine.core.kinds import kind_of
 from engine.core.record import ANSWER, DEAD_LETTER, LABELS, RETRY, Record
 from engine.core.refold import Feed
 from engine.core.run import Run
-from engine.core.spec import Learner, Spec
+from engine.core.spec import Spec
 from engine.core.task import Task
 from engine.errors import LablineError
 from lab_replay.alignment import Pairs
 from lab_replay.partition_past import PartitionPast
+from lab_replay.trial import joined
 from lab_replay.whatif_change import Change, source_name
+from lab_replay.whatif_watch import Watch
 from lab_replay.written import Source, fields, source_of
 
-NO_LABEL = -1
+#: Where a score has what a line of this kind answers.
+FIELDS = {
+    "binary": "probability",
+    "multiclass": "probabilities",
+    "regression": "value",
+    "anomaly": "value",
+}
 SOURCES_MAX = 100  # names of producers that are told back
 
 
@@ -33,8 +41,15 @@ SOURCES_MAX = 100  # names of producers that are told back
 class Rows:
     """The events of a partition that were answered then and would be answered now.
 
-    About 45 bytes an event, and with `ids` their names.
+    About 50 bytes an event, more of several classes, and with `ids` their names.
+
+    Attributes
+    ----------
+    width
+        Numbers in `was` and `now` for an event: of several classes one each.
     """
+
+    width: int = 1
 
     retry: "array[int]" = field(default_factory=lambda: array("b"))
     offset: "array[int]" = field(default_factory=lambda: array("q"))
@@ -44,47 +59,8 @@ class Rows:
     was_yes: "array[int]" = field(default_factory=lambda: array("b"))
     now_yes: "array[int]" = field(default_factory=lambda: array("b"))
     propensity: "array[float]" = field(default_factory=lambda: array("d"))
-    label: "array[int]" = field(default_factory=lambda: array("b"))
+    label: "array[float]" = field(default_factory=lambda: array("d"))
     ids: list[str] = field(default_factory=list)
-
-
-class Watched:
-    """The champion, and for each event which label it learned.
-
-    A label is learned with the very features that were scored, so the object tells the row: its
-    address stays its own for as long as it is waited for.
-    """
-
-    def __init__(self, inner: Learner | None) -> None:
-        self._inner = inner  # None: what was written is the score
-        self._row_of: dict[int, int] = {}
-        self.labels: array[int] = array("b")
-
-    def over(self, inner: Learner) -> "Watched":
-        """Return the same watch over another learner, as a promotion puts it in place."""
-        other = Watched(inner)
-        other._row_of, other.labels = self._row_of, self.labels
-        return other
-
-    def score(self, features: Features) -> float:
-        """Return the champion's probability; each answered event is a row."""
-        probability = 0.5 if self._inner is None else self._inner.score(features)
-        if 0.0 <= probability <= 1.0:  # else it is no answer, but a dead letter
-            self._row_of[id(features)] = len(self.labels)
-            self.labels.append(NO_LABEL)
-        return probability
-
-    def learn(self, features: Features, label: bool) -> None:
-        """Learn a label, and note it."""
-        row = self._row_of.get(id(features))
-        if row is not None:
-            self.labels[row] = int(label)
-        if self._inner is not None:
-            self._inner.learn(features, label)
-
-    def river(self) -> Any:
-        """Return the champion's model."""
-        return None if self._inner is None else self._inner.river()
 
 
 class PartitionFold:
@@ -100,15 +76,19 @@ class PartitionFold:
         Answers that were written and would not have been; and the other way round.
     unwritten
         Answers that retention took: nothing is known of what was.
+    kind
+        Of the line.
     """
 
     def __init__(self, past: PartitionPast, change: Change, with_ids: bool) -> None:
         self._past, self._change, self._with_ids = past, change, with_ids
-        self.rows, self.outcomes = Rows(), Counter[str]()
+        line = past.origin.spec(next(iter(past.origin.revisions))).line
+        self.kind, self._watch = line.kind, Watch(line, None)
+        self.rows, self.outcomes = Rows(self._watch.width), Counter[str]()
         self.left_out = self.gone = self.added = self.unwritten = self.entries = 0
         self.sources: set[str] = set()
-        self._watch = Watched(None)
-        self._passed: list[tuple[int, Record]] = []
+        #: what was left out of an entry, each behind how many of its events that stayed
+        self._passed: deque[tuple[int, Source]] = deque()
         self._row_at: array[int] = array("q")  # of the watch, by row of `rows`
 
     def run(self) -> None:
@@ -128,9 +108,6 @@ class PartitionFold:
         for run in self._fold(first):
             self.entries += 1
             self.outcomes.update(run.counts)
-            for which, record in self._passed:
-                if which != LABELS:
-                    self.gone += self._pairs.take(self._source(which, record)) is not None
             row = self._pair(run, row)
         self.rows.label.extend(self._watch.labels[at] for at in self._row_at)
 
@@ -175,10 +152,11 @@ class PartitionFold:
 
     def _spec(self, entry: Entry) -> Spec:
         spec = self._past.origin.spec(entry.revision)
-        self._threshold = spec.line.decision.threshold
+        self._threshold = kind_of(spec.line).threshold
         if not self._change.keeps_scores:
-            self._watch = self._watch.over(spec.champion.learner)
-        return replace(spec, champion=spec.champion._replace(learner=self._watch), others=())
+            self._watch = self._watch.over(spec.line, spec.champion.learner)
+        champion = spec.champion._replace(learner=self._watch)
+        return replace(spec, line=joined(spec.line), champion=champion, others=())
 
     def _open(self, starts: list[int], readers: ExitStack) -> list[Feed]:
         past = self._past
@@ -197,77 +175,101 @@ class PartitionFold:
     def _kept(self, feeds: list[Feed], entry: Entry) -> tuple[list[list[Record]], Any]:
         """Return what an entry took and is not left out, and its order."""
         records: list[list[Record]] = [[], [], []]
-        order, self._passed = [], []
-        leaves_out = self._leaves_out if self._change.leaves_out else None
+        order, events = [], 0
         for which, count in entry.order:
             taken = feeds[which].take(count, f"input {which} of partition {self._past.partition}")
-            kept = taken
-            if leaves_out is not None:
-                kept = [record for record in taken if not leaves_out(which, record)]
+            kept = self._staying(which, taken, events) if self._change.leaves_out else taken
             records[which] += kept
+            events += 0 if which == LABELS else len(kept)
             if kept:
                 order.append((which, len(kept)))
         return records, order
+
+    def _staying(self, which: int, taken: list[Record], events: int) -> list[Record]:
+        kept = []
+        for record in taken:
+            if not self._leaves_out(which, record):
+                kept.append(record)
+                continue
+            self.left_out += 1
+            if which != LABELS:
+                source = str(self._past.inputs[which]), self._past.partition, record[0]
+                self._passed.append((events + len(kept), source))
+        return kept
 
     def _leaves_out(self, which: int, record: Record) -> bool:
         change, source = self._change, source_name(record[4]) if self._change.sources else ""
         if source and len(self.sources) < SOURCES_MAX:
             self.sources.add(source)
         topic, partition = self._past.inputs[which], self._past.partition
-        out = source in change.sources or any(
+        return source in change.sources or any(
             (told.topic, told.partition) == (topic, partition)
             and told.first <= record[0] < told.until
             for told in change.ranges
         )
-        if out:
-            self.left_out += 1
-            self._passed.append((which, record))
-        return out
-
-    def _source(self, which: int, record: Record) -> Source:
-        return str(self._past.inputs[which]), self._past.partition, record[0]
 
     def _pair(self, run: Run, row: int) -> int:
-        """Put a run's answers beside what was written; return the next row of the watch."""
+        """Put a run's answers beside what was written; return the next row of the watch.
+
+        What was left out is asked for in its place: pairs are looked for nearby only.
+        """
+        events = 0
         for kind, key, value, headers in run.emissions:
             source = source_of(kind, (-1, -1, key, value, headers))
-            if kind == DEAD_LETTER and source[0] != self._past.inputs[LABELS]:
+            if source[0] == self._past.inputs[LABELS]:
+                continue
+            self._pass_over(events)
+            events += 1
+            if kind == DEAD_LETTER:
                 self.gone += self._pairs.take(source) is not None
-            if kind != ANSWER:
                 continue
             record = self._pairs.take(source)
             if record is not None:
                 self._written.begins(ANSWER)
                 self._row_at.append(row)
-                self._add(source, fields(kind, None, record[3]), fields(kind, None, value))
+                self._add(source, fields(kind, None, record[3]), row)
             elif self._written.is_cut(ANSWER):
                 self.unwritten += 1
-            else:  # one that had no probability then has none now, if only the threshold moves
+            else:  # one that had no score then has none now, if only the threshold moves
                 self.added += not self._change.keeps_scores
             row += 1
+        self._pass_over(events)
         return row
 
-    def _add(self, source: Source, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        rows, probability = self.rows, was.get("probability")
-        if probability is None:
-            raise LablineError(
-                "LL-WHATIF-KIND",
-                f"line {self._past.origin.line} does not answer yes or no",
-                "whatif compares decisions: lab compare is for values and classes",
-            )
-        propensity, again = was.get("propensity"), now["probability"]
-        if self._change.keeps_scores:
-            again = probability
+    def _pass_over(self, events: int) -> None:
+        """Count the answers to what was left out before an entry's next event that stayed."""
+        while self._passed and self._passed[0][0] <= events:
+            self.gone += self._pairs.take(self._passed.popleft()[1]) is not None
+
+    def _add(self, source: Source, told: Mapping[str, Any], row: int) -> None:
+        rows, width, propensity = self.rows, self.rows.width, told.get("propensity")
+        was = told.get(FIELDS[self.kind])
+        was = was if isinstance(was, list) else [was]
+        if None in was or len(was) != width:
+            raise other_kind(self._past.origin.line, f"the answer to {source[0]}@{source[2]}")
+        now = was
+        if not self._change.keeps_scores:
+            now = self._watch.scores[row * width : (row + 1) * width].tolist()
         rows.retry.append(source[0] == self._past.inputs[RETRY])
         rows.offset.append(source[2])
-        rows.time_ms.append(was["event_time_ms"])
-        rows.was.append(probability)
-        rows.now.append(again)
-        rows.was_yes.append(was["answer"])
-        rows.now_yes.append(again >= self._threshold)
+        rows.time_ms.append(told["event_time_ms"])
+        rows.was.extend(was)
+        rows.now.extend(now)
+        rows.was_yes.append(told["answer"])
+        rows.now_yes.append(max(now) >= self._threshold)
         rows.propensity.append(math.nan if propensity is None else propensity)
         if self._with_ids:
-            rows.ids.append(was["id"])
+            rows.ids.append(told["id"])
+
+
+def other_kind(line: str, what: str) -> LablineError:
+    """Return the refusal of a past in which a line was of another kind than it is."""
+    return LablineError(
+        "LL-WHATIF-KIND",
+        f"line {line}: {what} is of another kind, or of other classes, than the line is now",
+        "answers of two kinds cannot be set beside each other: give the other kind a line of its"
+        " own name",
+    )
 
 
 def _gap(partition: int, entry: Entry) -> LablineError:

@@ -6,18 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from lab_replay.whatif_figures import Columns, Measure
+from lab_replay.losses import decided, finite
+from lab_replay.result import MEASURES
+from lab_replay.whatif_figures import COST, Columns, Floats, Measure
 
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "max": 1.0}
 LABELLED, ROBUST = "labelled events", "doubly robust"
 NOTES = {
     LABELLED: "metrics: over events answered on both sides that have a label in the changed past;"
-    " 95 % intervals of the differences, asymptotic normal",
+    " 95 % intervals of the differences, asymptotic normal, where a metric is a mean over events",
     ROBUST: "metrics: doubly robust over events answered on both sides and older than the label"
     " horizon, by the recorded propensity and the new probability; 95 % intervals, asymptotic"
     " normal. They hold when the propensities are true, the labels that went missing went by"
     " chance, and for the model as it learned from the labels that came, not from those that its"
     " own decisions would have brought",
+}
+#: What a line of this kind answers with.
+SCORES = {
+    "binary": "probability",
+    "multiclass": "probability",
+    "regression": "value",
+    "anomaly": "score",
 }
 
 
@@ -37,8 +46,13 @@ class Part:
         Answers that retention took: nothing is known of what was.
     to_yes, to_no
         Decisions that would have been the other one.
+    to_class
+        Of several classes: events that would have been another one; else None.
+    was_mean, now_mean
+        Of the scores; None of several classes.
     shift
-        Of the probability: mean, percentiles and maximum of its absolute difference.
+        Of the scores: mean, percentiles and maximum of their absolute difference. Of several
+        classes half the sum over them: how much of the probability went elsewhere.
     """
 
     partition: int | None
@@ -49,7 +63,10 @@ class Part:
     unwritten: int
     to_yes: int
     to_no: int
-    shift: dict[str, float]
+    to_class: int | None
+    was_mean: float | None
+    now_mean: float | None
+    shift: dict[str, float | None]
     labelled: int
     measures: tuple[Measure, ...]
 
@@ -69,6 +86,7 @@ class WhatIf:
     """
 
     line: str
+    kind: str
     change: str
     estimate: str
     total: Part
@@ -89,18 +107,9 @@ class WhatIf:
     def sentences(self) -> Iterator[str]:
         """Yield it in words."""
         all_ = self.total
-        changed = all_.to_yes + all_.to_no
-        share = f" ({changed / all_.events:.1%})" if all_.events else ""
-        yield (
-            f"{self.line}, {self.change}: {changed:,} of {all_.events:,} answers{share} would have"
-            f" been others, {all_.to_yes:,} of them yes and {all_.to_no:,} no"
-        )
+        yield f"{self.line}, {self.change}: {self._lead()}"
         for told in all_.measures:
-            unit = f" {self.unit}" if told.name == "cost" and self.unit else ""
-            yield (
-                f"{told.name}: {told.now:.6g} instead of {told.was:.6g}{unit} per event, difference"
-                f" {told.difference:+.3g} [{told.low:+.3g}, {told.high:+.3g}]"
-            )
+            yield f"{title(told.name)}: {self._measure(told)}"
         if not all_.measures:
             yield "no event has a label: whether that had been better is not known"
         counts = {
@@ -118,6 +127,64 @@ class WhatIf:
                 f" under {self.environment}: a last digit may be theirs"
             )
 
+    def _lead(self) -> str:
+        """Return in words how far the answers would have been others."""
+        all_ = self.total
+        changed = all_.to_yes + all_.to_no
+        decided = (
+            f"{_some(changed, all_.events)} answers would have been others, {all_.to_yes:,} of"
+            f" them yes and {all_.to_no:,} no"
+        )
+        if self.kind == "binary" or not all_.events:
+            return decided
+        if all_.to_class is not None:
+            told = f"{_some(all_.to_class, all_.events)} events would have been another class"
+        else:
+            told = (
+                f"the {SCORES[self.kind]} would have been {_number(all_.now_mean)} on average"
+                f" instead of {_number(all_.was_mean)}, and another by"
+                f" {_number(all_.shift['mean'])} on average, over {all_.events:,} events"
+            )
+        return f"{told}; {decided}" if changed else told
+
+    def _measure(self, told: Measure) -> str:
+        if told.difference is None:
+            return f"{_number(told.now)} instead of {_number(told.was)}"
+        unit = f" {self.unit}" if told.name == COST and self.unit else ""
+        each = f"{unit} per event" if told.name == COST else ""
+        reach = interval(told)
+        return (
+            f"{_number(told.now)} instead of {_number(told.was)}{each}, difference"
+            f" {told.difference:+.3g}{reach and f' {reach}'}"
+        )
+
+
+def title(name: str) -> str:
+    """Return what people call a figure.
+
+    Examples
+    --------
+    >>> title("log_loss"), title("cost")
+    ('log loss', 'cost')
+    """
+    return MEASURES[name].title if name in MEASURES else name
+
+
+def interval(told: Measure) -> str:
+    """Return the interval of a difference, or nothing where there is none."""
+    if told.low is None or told.high is None:
+        return ""
+    return f"[{told.low:+.3g}, {told.high:+.3g}]"
+
+
+def _some(count: int, events: int) -> str:
+    share = f" ({count / events:.1%})" if events else ""
+    return f"{count:,} of {events:,}{share}"
+
+
+def _number(figure: float | None) -> str:
+    return "–" if figure is None else f"{figure:.6g}"
+
 
 def part(
     partition: int | None,
@@ -126,19 +193,40 @@ def part(
     measures: tuple[Measure, ...],
 ) -> Part:
     """Return what a partition, or all of them, came to."""
-    apart = np.abs(columns.now - columns.was)
-    shift = {}
-    if len(columns):
-        tops = np.quantile(apart, list(QUANTILES.values()), method="inverted_cdf")
-        shift = {"mean": float(apart.mean()), **dict(zip(QUANTILES, tops.tolist(), strict=True))}
     flipped = columns.was_yes != columns.now_yes
+    several = columns.now.ndim > 1
+    to_class = None
+    if several:
+        to_class = int((decided(columns.was) != decided(columns.now)).sum())
     return Part(
         partition,
         len(columns),
         **counts,
         to_yes=int((flipped & columns.now_yes).sum()),
         to_no=int((flipped & columns.was_yes).sum()),
-        shift=shift,
-        labelled=int((columns.label >= 0).sum()),
+        to_class=to_class,
+        was_mean=None if several else _average(columns.was),
+        now_mean=None if several else _average(columns.now),
+        shift=_shift(columns),
+        labelled=int(columns.labelled.sum()),
         measures=measures,
     )
+
+
+def _shift(columns: Columns) -> dict[str, float | None]:
+    if not len(columns):
+        return {}
+    with np.errstate(over="ignore"):
+        apart = np.abs(columns.now - columns.was)
+    if apart.ndim > 1:
+        apart = apart.sum(axis=1) / 2
+    tops = np.quantile(apart, list(QUANTILES.values()), method="inverted_cdf").tolist()
+    return {
+        "mean": _average(apart),
+        **{name: finite(top) for name, top in zip(QUANTILES, tops, strict=True)},
+    }
+
+
+def _average(scores: Floats) -> float | None:
+    with np.errstate(over="ignore"):
+        return finite(float(scores.mean())) if len(scores) else None

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from engine.broker.reader import partition_offsets, read_range
 from engine.core.dead_letter import ERROR_PREFIX
 from engine.core.journal import Entry
+from engine.core.kinds import CLASS_SCORES, SCORES
 from engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission, Record
 from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
@@ -59,11 +60,8 @@ class Difference:
         )
 
 
-#: What scores may be written as: those of multiclass lines tell more.
-SCHEMAS = {
-    ANSWER: ("labline.Score", "labline.ClassScore"),
-    SHADOW: ("labline.Shadow", "labline.ClassShadow"),
-}
+#: What scores may be written as, whatever the kind of the line.
+SCHEMAS = dict(zip((ANSWER, SHADOW), zip(SCORES, CLASS_SCORES, strict=True), strict=True))
 
 
 class Left(NamedTuple):

@@ -11,6 +11,9 @@ Examples
     outcome = lab.run(past, {"tree": "HoeffdingTreeClassifier()"})
     outcome.frame(), outcome.predictions(), outcome.windows()
     outcome.save_report("report.html")
+
+Large replays run in processes of their own (`cores`). They do not run your script again, so a plain
+script needs no ``if __name__ == "__main__":`` for them.
 """
 
 from collections.abc import Mapping
@@ -228,9 +231,10 @@ def run(
     recipes
         By name.
     name
-        Of the experiment and of its folder.
+        Of the experiment and of its folder. While another run of the name writes there, this one
+        waits.
     scheduler, cores
-        A Dask cluster, or how many of this machine's cores.
+        A Dask cluster, or how many of this machine's cores; 1: all in this process.
     settings
         As an experiment's file has them: ``metrics``, ``slices``, ``delay``, ``baselines`` …
 

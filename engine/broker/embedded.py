@@ -49,7 +49,8 @@ def start(
     port
         The port for clients; without it that of the last time if it is free, else any free one.
     overrides
-        Settings of Kafka's ``server.properties``; without effect on a broker that runs.
+        Settings of Kafka's ``server.properties``; those of listeners add to its own. Without
+        effect on a broker that runs.
     progress
         Is told what is being done, when that takes longer than a moment.
     bar

@@ -35,6 +35,8 @@ PASSING = frozenset(
         KafkaError._TRANSPORT,
     }
 )
+#: The client asks who coordinates its group, which is never joined: no right to one is needed.
+NO_MATTER = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED})
 
 
 class Offsets(NamedTuple):
@@ -122,7 +124,9 @@ def read_range(
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:
                         done = offset >= end
-                    elif error.code() not in PASSING or time.monotonic() > deadline_s:
+                    elif error.code() not in NO_MATTER and (
+                        error.code() not in PASSING or time.monotonic() > deadline_s
+                    ):
                         raise KafkaException(error)
                 elif offset >= end:
                     done = True

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 HOST = "127.0.0.1"
 
+#: Without its own listeners nobody finds the broker: an override comes beside them.
+_LISTENERS = {"listeners", "advertised.listeners", "listener.security.protocol.map"}
+
 LOG4J = """\
 status = error
 rootLogger.level = warn
@@ -26,7 +29,7 @@ appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %p %m (%c{1})%n
 def settings(
     port: int, controller_port: int, overrides: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the broker's settings, `overrides` last.
+    """Return the broker's settings, `overrides` last; those of listeners add to its own.
 
     Examples
     --------
@@ -34,8 +37,10 @@ def settings(
     'CLIENT://127.0.0.1:1'
     >>> settings(1, 2, {"num.io.threads": "2"})["num.io.threads"]
     '2'
+    >>> settings(1, 2, {"advertised.listeners": "OTHER://h:3"})["advertised.listeners"]
+    'CLIENT://127.0.0.1:1,OTHER://h:3'
     """
-    return {
+    own = {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
@@ -64,8 +69,11 @@ def settings(
         "offsets.retention.minutes": "2147483647",
         # the default takes 128 MB of a small heap
         "log.cleaner.dedupe.buffer.size": "8388608",
-        **(overrides or {}),
     }
+    more = dict(overrides or {})
+    for name in _LISTENERS & more.keys():
+        more[name] = f"{own[name]},{more[name]}"
+    return own | more
 
 
 def render(properties: Mapping[str, str]) -> str:

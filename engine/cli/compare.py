@@ -13,6 +13,7 @@ from engine.errors import LablineError
 from engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
+    from lab_replay.clock import Clock
     from lab_replay.compare import Comparison
     from lab_replay.prediction_log import PredictionLog
     from lab_replay.result import Versus
@@ -40,6 +41,7 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two candidates on the same events, in the order in which labels came."""
+    from lab_replay.clock import clock_of
     from lab_replay.compare import compare as compared
 
     space = Workspace.find(workspace)
@@ -48,7 +50,7 @@ def compare(
     if as_json:
         typer.echo(json.dumps({"name": name, **found.versus.model_dump()}))
         return
-    typer.echo(sentence(name, found.versus))
+    typer.echo(sentence(name, found.versus, clock_of(log)))
     typer.echo(
         f"  difference {found.versus.difference:+.5f}, between {found.versus.low:+.5f} and "
         f"{found.versus.high:+.5f}; {found.versus.events:,} labelled events; "
@@ -58,7 +60,7 @@ def compare(
         typer.echo(drawn(found))
 
 
-def sentence(name: str, found: "Versus") -> str:
+def sentence(name: str, found: "Versus", clock: "Clock" = "recorded") -> str:
     """Return the verdict in one plain sentence.
 
     Examples
@@ -76,12 +78,14 @@ label 7,104 (2013-02-03 12:10 UTC).
             f"Undecided: after {found.events:,} labels, {name} and {found.other} may have the same "
             f"{title}."
         )
-    since = datetime.fromtimestamp(found.decided_ms / 1_000, UTC)
+    since = f"{datetime.fromtimestamp(found.decided_ms / 1_000, UTC):%Y-%m-%d %H:%M} UTC"
+    if clock == "rows":
+        since = f"row {found.decided_ms:,}"
     way = "lower" if found.verdict == "better" else "higher"
     return (
         f"{name} is {found.verdict} than {found.other}: its {title} is "
         f"{abs(found.difference):.4f} {way} on average, certain at {100 * (1 - found.alpha):.4g} % "
-        f"since label {found.decided_at:,} ({since:%Y-%m-%d %H:%M} UTC)."
+        f"since label {found.decided_at:,} ({since})."
     )
 
 

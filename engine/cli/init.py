@@ -12,6 +12,7 @@ import typer
 from engine.errors import LablineError
 
 if TYPE_CHECKING:
+    from engine.core.line import Kind
     from engine.workspace.guess import Roles
 
 NO_EXAMPLE = "none"
@@ -45,6 +46,10 @@ LabelTrueOption = Annotated[
 LabelTimeOption = Annotated[
     str | None, typer.Option("--label-time", metavar="COL", help="When the label was known.")
 ]
+KindOption = Annotated[
+    str | None,
+    typer.Option("--kind", help="binary, multiclass, regression, anomaly; told from the label."),
+]
 LineOption = Annotated[
     str | None, typer.Option("--line", metavar="NAME", help="The folder's name unless given.")
 ]
@@ -62,6 +67,7 @@ def init(
     label: LabelOption = None,
     label_true: LabelTrueOption = None,
     label_time: LabelTimeOption = None,
+    kind: KindOption = None,
     line: LineOption = None,
 ) -> None:
     """Make a new workspace: the example, or --from a CSV of your own."""
@@ -92,8 +98,32 @@ def init(
         )
     from engine.workspace.guess import Roles
 
-    roles = Roles(tuple(identity), time, key, label, label_time, label_true, time_format, zone)
+    roles = Roles(
+        tuple(identity), time, key, label, label_time, label_true,
+        _kind(kind, label, label_true), time_format, zone,
+    )  # fmt: skip
     _init_from(folder, csv, roles, _name(line, folder))
+
+
+def _kind(told: str | None, label: str | None, label_true: str | None) -> "Kind | None":
+    from engine.workspace.label_kind import KINDS
+
+    known = next((kind for kind in KINDS if kind == told), None)
+    if told is not None and known is None:
+        raise LablineError(
+            "LL-INIT-KIND", f"{told[:40]!r} is no kind of line", f"there are {', '.join(KINDS)}"
+        )
+    if known in ("multiclass", "regression") and label_true is not None:
+        raise LablineError(
+            "LL-INIT-KIND",
+            f"--label-true is the yes of a label, and a {known} label has none",
+            "leave out one of --label-true and --kind",
+        )
+    if known in ("multiclass", "regression") and label is None:
+        raise LablineError(
+            "LL-INIT-KIND", f"a {known} line learns from a label", "name its column: --label COL"
+        )
+    return known
 
 
 def _init_from(folder: Path, csv: Path, roles: "Roles", name: str) -> None:

@@ -7,7 +7,8 @@ import typer
 
 from engine.cli.lab_history import Asked, Past, past_of
 from engine.cli.options import JsonOption, WorkspaceOption
-from engine.cli.progress import counting
+from engine.cli.progress import counting, scaled
+from engine.models.lean import import_river
 from engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def replay(
     label_column: Annotated[
         str | None, typer.Option("--label", help="Of a file: the truth.")
     ] = None,
+    label_time: Annotated[
+        str | None, typer.Option("--label-time", help="Of a file: when the label was known.")
+    ] = None,
     kind: Annotated[
         str | None,
         typer.Option("--kind", help="Of a file: binary, multiclass, regression or anomaly."),
@@ -58,11 +62,14 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Replay history over recipes, beside baselines; table and report. A file needs no broker."""
+    import_river()
     from lab_replay.experiment import Experiment
     from lab_replay.models import named
 
-    past = past_of(source, Asked(line, id_column, time_column, label_column, kind), workspace)
-    declared = Experiment.of(past.line.name, named(recipe), delay=delay, slices=by or [])
+    asked = Asked(line, id_column, time_column, label_column, kind, label_time)
+    past = past_of(source, asked, workspace)
+    slices = [past.names.get(name, name) for name in by or []]
+    declared = Experiment.of(past.line.name, named(recipe), delay=delay, slices=slices)
     _show(_replayed(declared, past, scheduler), past.folder / declared.name, as_json)
 
 
@@ -75,32 +82,35 @@ def run(
     ] = None,
     scheduler: SchedulerOption = None,
     mlflow: Annotated[
-        bool, typer.Option("--mlflow", help="Log each candidate to MLflow: sqlite, or its URI.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--mlflow/--no-mlflow",
+            help="Log each candidate to MLflow (MLFLOW_TRACKING_URI, or else a sqlite file)."
+            " Not said: where it is installed, once.",
+            show_default=False,
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay history over an experiment's recipes; table, report, registered versions."""
+    import_river()
     from engine.cli.lab_history import past_of_experiment
-    from engine.models.registry import Registry
-    from engine.models.signing import Signer, load_public_keys
     from lab_replay.experiment import Experiment
-    from lab_replay.run import register
+    from lab_replay.mlflow_place import is_installed, not_installed
 
+    if mlflow and not is_installed():
+        raise not_installed()
     space = Workspace.find(workspace)
     path = space.experiment_path(experiment)
     declared = Experiment.load(path)
-    signer = Signer.load(space.private_key)
     past = past_of_experiment(space, declared, recording)
     result = _replayed(declared, past, scheduler, str(path))
-    registry = Registry(space.models_dir, load_public_keys(space.keys_dir))
-    versions = register(result, registry, signer)
     folder = past.folder / declared.name
-    if mlflow:
-        _log_to_mlflow(result, folder, space.state_dir)
     _show(result, folder, as_json)
-    for name, version in versions.items():
-        typer.echo(f"{name}: registered as {version.label}", err=True)
+    _register(result, space)
+    if mlflow or (mlflow is None and is_installed()):  # last: what it cannot log is shown by now
+        _log_to_mlflow(result, folder, space.state_dir, again=bool(mlflow))
 
 
 def _replayed(
@@ -113,7 +123,10 @@ def _replayed(
     total = records_of(
         trial, learners=learners_of(declared, past.line), otherwise=declared.otherwise
     )
-    with counting("replaying", total) as progress:
+    # models share passes, and some go over it twice: people know how many events there are
+    events = sum(past.recording.manifest.topics[past.line.events][part].records
+                 for part in trial.partitions())  # fmt: skip
+    with counting("replaying events", events) as progress:
         try:
             return run_experiment(
                 declared,
@@ -121,7 +134,7 @@ def _replayed(
                 past.schemas,
                 past.recording,
                 past.folder / declared.name,
-                progress,
+                scaled(progress, events, max(total, 1)),
                 past.writers,
                 source=source,
                 cache=past.cache,
@@ -132,13 +145,44 @@ def _replayed(
             raise
 
 
-def _log_to_mlflow(result: "ExperimentResult", folder: Path, state_dir: Path) -> None:
-    from lab_replay.mlflow_log import log_experiment, tracking_uri_of
-    from lab_replay.run import REPORT, load_costs
+def _register(result: "ExperimentResult", space: Workspace) -> None:
+    """Register what could be promoted; who cannot sign has the figures all the same."""
+    from engine.models.registry import Registry
+    from engine.models.signing import Signer, load_public_keys
+    from lab_replay.run import register
 
-    log_experiment(result, load_costs(folder), folder / REPORT, state_dir=state_dir)
-    uri = tracking_uri_of(state_dir)
-    typer.echo(f"logged to MLflow: mlflow ui --backend-store-uri {uri}", err=True)
+    if not space.private_key.is_file():
+        typer.echo("nothing registered: no signing key; labline models keygen makes one", err=True)
+        return
+    signer = Signer.load(space.private_key)
+    registry = Registry(space.models_dir, load_public_keys(space.keys_dir))
+    for name, version in register(result, registry, signer).items():
+        typer.echo(f"{name}: registered as {version.label}", err=True)
+
+
+def _log_to_mlflow(
+    result: "ExperimentResult", folder: Path, state_dir: Path, *, again: bool
+) -> None:
+    """Log a result, unless this one is known to be there; `again`: whatever is known."""
+    from lab_replay.mlflow_place import how_to_look, is_logged, mark_logged, tracking_uri_of
+    from lab_replay.run import REPORT, RESULT, load_costs
+
+    uri, files = tracking_uri_of(state_dir), (RESULT, REPORT)
+    if again or not is_logged(folder, files, uri):
+        from lab_replay.mlflow_log import log_experiment
+
+        with counting("logging to MLflow", len(result.candidates)) as progress:
+            runs = log_experiment(
+                result,
+                load_costs(folder),
+                folder / REPORT,
+                uri,
+                state_dir,
+                progress,
+            )
+        mark_logged(folder, files, uri, runs)
+    told = f"{len(result.candidates)} runs of {result.line}/{result.name}"
+    typer.echo(f"MLflow: {told}: {how_to_look(uri)}", err=True)
 
 
 def _show(result: "ExperimentResult", folder: Path, as_json: bool) -> None:

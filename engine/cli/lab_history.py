@@ -1,10 +1,14 @@
 """Which history a lab command replays: a recording, a file, or a topic that is recorded first."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.cli.progress import counting
+import typer
+
+from engine.cli.options import workspace_folder
+from engine.cli.recorded import Bounds, recorded
 from engine.errors import LablineError
 from engine.workspace.workspace import Workspace
 
@@ -26,6 +30,7 @@ class Asked(NamedTuple):
     time: str | None = None
     label: str | None = None
     kind: str | None = None
+    label_time: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Past:
         Where experiments' results go.
     cache
         What was replayed before.
+    names
+        Of a file: its columns' own names, and what the features are called.
     """
 
     line: "Line"
@@ -46,6 +53,7 @@ class Past:
     writers: "Heads"
     folder: Path
     cache: Path
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def past_of(source: str, asked: Asked, workspace: Path | None) -> Past:
@@ -56,20 +64,26 @@ def past_of(source: str, asked: Asked, workspace: Path | None) -> Past:
     LablineError
         When it is no file, no recording and no topic of the workspace.
     """
+    from engine.models.named import look_in
     from lab_replay.import_tables import ENDINGS
 
+    look_in(workspace_folder(workspace))
     if source.lower().endswith(ENDINGS):
         return _of_file(Path(source), asked)
     space = Workspace.find(workspace)
-    line = space.line(asked.line or _only_line(space))
     if "://" not in source and not Path(source).exists() and source in space.topics():
-        return _past(space, line, _recorded(space, line, None, None))
-    return _past(space, line, _opened(source))
+        line = _fitting(space, _line_of(space, source, asked.line))
+        return _past(space, line, recorded(space, line))
+    name = asked.line or _only(space, sorted(space.lines()))
+    return _past(space, _fitting(space, space.line(name)), _opened(source))
 
 
 def past_of_experiment(space: Workspace, declared: "Experiment", recording: str | None) -> Past:
     """Return the history of an experiment: the one named here, or in its file, or its topics."""
-    line = space.line(declared.line)
+    from engine.models.named import look_in
+
+    look_in(space.root)
+    line = _fitting(space, space.line(declared.line))
     named = recording or declared.recording
     if named is not None:
         inside = space.root / named
@@ -80,13 +94,22 @@ def past_of_experiment(space: Workspace, declared: "Experiment", recording: str 
             f"experiment {declared.name} does not say what to replay",
             "give --recording, or write recording: or history: {from: …, to: …} into its file",
         )
-    history = declared.history
-    return _past(space, line, _recorded(space, line, history.since, history.until))
+    history, place = declared.history, f"{declared.name}: history."
+    bounds = Bounds(history.since, history.until, (f"{place}from", f"{place}to"))
+    return _past(space, line, recorded(space, line, bounds))
 
 
 def _past(space: Workspace, line: "Line", recording: "Recording") -> Past:
     from engine.broker.schema_registry import Writers
 
+    files = recording.manifest.topics.get(line.events)
+    if files is not None and not any(file.records for file in files.values()):
+        raise LablineError(
+            "LL-RECORDING-EMPTY",
+            f"{recording.url} holds no record of {line.events}",
+            f"there is nothing to replay: labline record {line.events} … --out DIR, with other "
+            "--from and --to",
+        )
     return Past(
         line,
         (space.schema_of(line.events), space.schema_of(line.labels) if line.labels else None),
@@ -98,6 +121,7 @@ def _past(space: Workspace, line: "Line", recording: "Recording") -> Past:
 
 
 def _of_file(path: Path, asked: Asked) -> Past:
+    from engine.cli.import_report import import_lines
     from lab_replay.imports import history_of
     from schemas.framing import NOTHING_ELSE
 
@@ -109,8 +133,11 @@ def _of_file(path: Path, asked: Asked) -> Past:
         time=asked.time,
         label=asked.label,
         kind=asked.kind,
+        label_time=asked.label_time,
         cache_dir=HERE / "recordings",
     )
+    for told in import_lines(path.name, found):
+        typer.echo(told, err=True)
     return Past(
         found.line,
         (found.event_schema, found.label_schema),
@@ -118,6 +145,7 @@ def _of_file(path: Path, asked: Asked) -> Past:
         NOTHING_ELSE,
         HERE / "experiments",
         HERE / "lab",
+        found.understood.features,
     )
 
 
@@ -127,23 +155,33 @@ def _opened(source: str) -> "Recording":
     return Recording.open(source)
 
 
-def _recorded(space: Workspace, line: "Line", since: str | None, until: str | None) -> "Recording":
-    """Record a line's topics, or a stretch of them, when that was not done before."""
-    from lab_replay.recorder import is_recorded, record
-    from lab_replay.recording import Recording
+def _fitting(space: Workspace, line: "Line") -> "Line":
+    """Return the line if it fits its topics and schemas, as for a promotion."""
+    from engine.workspace.check import check_line
 
-    topics = [topic for topic in (line.events, line.labels) if topic is not None]
-    stretch = "-".join(part.replace(":", "") for part in (since or "start", until or "end"))
-    folder = space.state_dir / "recordings" / f"{line.name}-{stretch}"
-    if not is_recorded(folder):
-        from_, to = ([bound] if bound else [] for bound in (since, until))
-        with counting("recording", None) as progress:
-            record(space.bootstrap(), topics, folder, since=from_, until=to, progress=progress)
-    return Recording.open(folder)
+    for finding in check_line(line, space.topics(), space.schema_of):
+        raise finding
+    return line
 
 
-def _only_line(space: Workspace) -> str:
-    names = sorted(space.lines())
+def _line_of(space: Workspace, topic: str, name: str | None) -> "Line":
+    """Return the line that reads a topic's events: the one named, or the only one."""
+    lines = space.lines()
+    reading = sorted(line.name for line in lines.values() if line.events == topic)
+    if name is None and reading:
+        return lines[_only(space, reading)]
+    line = space.line(name or _only(space, sorted(lines)))
+    if line.events != topic:
+        raise LablineError(
+            "LL-LINE-TOPIC",
+            f"line {line.name} reads its events from {line.events}, not from {topic}",
+            f"labline lab replay {line.events}, or --line with one of: "
+            f"{', '.join(reading) or 'no line reads events from there'}",
+        )
+    return line
+
+
+def _only(space: Workspace, names: list[str]) -> str:
     if len(names) != 1:
         raise LablineError(
             "LL-LINE-WHICH",

@@ -16,6 +16,28 @@ from rich.progress import (
 )
 
 
+def scaled(progress: Callable[[int], None], whole: int, total: int) -> Callable[[int], None]:
+    """Return what takes steps of `total` and tells them as a part of `whole`.
+
+    Examples
+    --------
+    >>> told = []
+    >>> step = scaled(told.append, whole=10, total=25)
+    >>> for steps in (4, 1, 20):
+    ...     step(steps)
+    >>> told
+    [1, 1, 8]
+    """
+    done = 0
+
+    def count(steps: int) -> None:
+        nonlocal done
+        before, done = done, done + steps
+        progress(done * whole // total - before * whole // total)
+
+    return count
+
+
 @contextmanager
 def counting(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a bar while the block runs; the function given to it takes steps forward.

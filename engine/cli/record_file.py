@@ -1,14 +1,17 @@
 """``labline record --file``: a file's rows as the topics that they would have been published to."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from engine.cli.progress import counting
 from engine.errors import LablineError
+from lab_replay.import_order import in_time_order
 from lab_replay.imports import FROM_FILE
-from lab_replay.recording_format import Manifest, PartitionFile, write_manifest
+from lab_replay.recording_format import Manifest, write_manifest
 from lab_replay.spread import Spread
+from lab_replay.storage import Store
 from lab_replay.unfinished import begin_anew
 from topics.partitioning import partition_of
 
@@ -20,14 +23,21 @@ REJECTED_SHOWN = 10
 CSV = (".csv", ".tsv")
 
 
+#: Event time, partition, key, value.
+Timed: TypeAlias = tuple[int, int, bytes, bytes]
+
+
 def record_file(topics: list[str], file: Path, out: str, workspace: Path | None) -> Manifest:
-    """Record a file as each of `topics` takes its rows: checked, keyed, at their event times.
+    """Record a file as each of `topics` takes its rows: checked, keyed, in order of event time.
+
+    Labels come later than their events, so a file that is in order of one is not in that of the
+    other: each topic has its own.
 
     Raises
     ------
     LablineError
-        ``LL-RECORDING-ROWS`` with the lines that a topic's schema rejects; nothing is recorded
-        then.
+        ``LL-RECORDING-ROWS`` with the lines that a topic's schema rejects, ``LL-IMPORT-ORDER``
+        when a topic's rows are out of order and too many to sort; nothing is recorded then.
     """
     from engine.workspace.workspace import Workspace
 
@@ -35,22 +45,47 @@ def record_file(topics: list[str], file: Path, out: str, workspace: Path | None)
         raise LablineError("LL-FILE-MISSING", f"there is no file {file}", "name one that is there")
     space = Workspace.find(workspace)
     store = begin_anew(out)
-    files: dict[str, dict[int, PartitionFile]] = {}
-    with counting("recording", None) as progress:
-        for topic in topics:
-            with Spread() as spread:
-                for record in _records(space, topic, file, spread):
-                    spread.add(*record)
-                    progress(1)
-                files[topic] = spread.keep(store, topic)
-    manifest = Manifest.of(FROM_FILE, files)
-    write_manifest(store, manifest)
+    with counting("recording", None) as progress, ExitStack() as stack:
+        spreads = {
+            topic: _spread(space, topic, file, stack, progress) for topic in dict.fromkeys(topics)
+        }
+        return _kept(store, spreads)
+
+
+def _spread(
+    space: "Workspace", topic: str, file: Path, stack: ExitStack, progress: Callable[[int], None]
+) -> Spread:
+    """Return a topic's records in order of time; only rows that are not in it are held."""
+    spread, latest_ms, ascending = stack.enter_context(Spread()), None, True
+    for time_ms, partition, key, value in _records(space, topic, file, spread):
+        spread.add(partition, time_ms, key, value)
+        ascending = ascending and (latest_ms is None or latest_ms <= time_ms)
+        latest_ms = time_ms
+        progress(1)
+    if ascending:
+        return spread
+    ordered = stack.enter_context(Spread())
+    remedy = f"record {topic} from a copy of the file that is sorted by its event time"
+    for time_ms, partition, key, value in in_time_order(
+        _records(space, topic, file, ordered), remedy
+    ):
+        ordered.add(partition, time_ms, key, value)
+    return ordered
+
+
+def _kept(store: Store, spreads: dict[str, Spread]) -> Manifest:
+    """Put all topics where they belong; when that is cut short, nothing stays there."""
+    try:
+        files = {topic: spread.keep(store, topic) for topic, spread in spreads.items()}
+        manifest = Manifest.of(FROM_FILE, files)
+        write_manifest(store, manifest)
+    except BaseException:
+        store.clear()
+        raise
     return manifest
 
 
-def _records(
-    space: "Workspace", topic: str, file: Path, spread: Spread
-) -> Iterator[tuple[int, int, bytes, bytes]]:
+def _records(space: "Workspace", topic: str, file: Path, spread: Spread) -> Iterator[Timed]:
     from engine.workspace.workspace import known
     from schemas.avro import Rejection, SchemaViolation
 
@@ -83,7 +118,7 @@ def _records(
             continue
         assert isinstance(time_ms, int)  # as the schema has it
         name = str(key).encode()
-        yield partition_of(name, declared.partitions), time_ms, name, value
+        yield time_ms, partition_of(name, declared.partitions), name, value
     rejects.refuse()
 
 

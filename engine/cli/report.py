@@ -19,20 +19,20 @@ def report(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what a line did as a page: right and wrong, cost against today's rule, days."""
+    """Write what a line did as a page: how right or how odd, over time, dead letters, by whom."""
     from engine.broker.schema_registry import Writers
     from engine.models.signing import load_public_keys
     from engine.promotion.promote import read_control
-    from lab_replay.line_facts import gather
+    from lab_replay.line_facts import Schemas, gather
     from lab_replay.report_line import line_headline, write_line_report
 
     space = Workspace.find(workspace)
     broker, declared = space.bootstrap(bootstrap), space.line(line)
+    label_schema = space.schema_of(declared.labels) if declared.labels else None
     facts = gather(
         broker,
         declared,
-        space.schema_of(declared.labels or declared.events),
-        Writers(space.schemas(), space.registry()),
+        Schemas(label_schema, Writers(space.schemas(), space.registry())),
         read_control(broker, load_public_keys(space.keys_dir)),
     )
     path = out or space.state_dir / "reports" / f"{line}.html"

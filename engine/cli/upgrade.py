@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.cli.past import line_past
+from engine.cli.past import LinePast, line_past
 from engine.cli.progress import counting
 
 upgrade = typer.Typer(help="Go on with other versions of labline, Python or the libraries.")
@@ -38,6 +38,7 @@ def check(
     from engine.promotion.upgrade import upgrade as fold
 
     past = line_past(line, bootstrap, workspace)
+    _warn_of_recipes(past, line)
     with counting("folding partitions", past.partitions) as progress:
         found = fold(
             past.broker,
@@ -53,3 +54,23 @@ def check(
         typer.echo(text)
     if found.verdict == DIFFERENT:
         raise typer.Exit(1)
+
+
+def _warn_of_recipes(past: LinePast, name: str) -> None:
+    """Say what would not be promoted any more; what is in force goes on as it was."""
+    from engine.core.line import Line
+    from engine.errors import LablineError
+    from engine.models.line_recipes import baselines_by_place, check_recipes
+    from schemas.avro import Schema
+
+    revision = past.control.lines.get(name)
+    if revision is None:
+        return  # said by who folds it
+    line = Line.parse(revision.declaration["line"])
+    schema = Schema.parse(revision.declaration["event_schema"])
+    slots = {f"{slot} {model.label}": model.recipe for slot, model in revision.slots.items()}
+    for place, recipe in {**slots, **baselines_by_place(line)}.items():
+        try:
+            check_recipes({place: recipe}, line, schema)
+        except LablineError as error:
+            typer.echo(f"warning: {error.message}; {error.remedy}", err=True)

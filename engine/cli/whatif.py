@@ -21,7 +21,7 @@ def whatif(
         str | None, typer.Option("--recipe", help="Another model, from the first record on.")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", help="Yes from this probability on.")
+        float | None, typer.Option("--threshold", help="Yes from this score on.")
     ] = None,
     without_source: Annotated[
         list[str] | None,
@@ -51,6 +51,7 @@ def whatif(
     """Tell what another model, threshold, or a past without some records would have come to."""
     from rich.console import Console
 
+    from engine.core.line import Line
     from lab_replay.whatif import Wanted
     from lab_replay.whatif import whatif as refold
     from lab_replay.whatif_change import Change, Range
@@ -79,8 +80,9 @@ def whatif(
             progress=lambda: progress(1),
         )
     if out is not None:
-        events = past.control.lines[line].declaration["line"]["events"]
-        count = write_differences(out, (events, line_topics(line).retry), folded)
+        in_force = Line.parse(past.control.lines[line].declaration["line"])
+        topics = in_force.events, line_topics(line).retry
+        count = write_differences(out, in_force, topics, folded)
         typer.echo(f"{count:,} events that differ: {out}", err=True)
     if as_json:
         typer.echo(json.dumps(found.document(), allow_nan=False))

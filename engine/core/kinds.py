@@ -13,6 +13,9 @@ from schemas.avro import Rejection
 NO_PROBABILITY = Rejection("score", "no-probability", "the champion's score is no probability")
 NO_VALUE = Rejection("score", "no-value", "the champion's score is no finite number")
 FINITE_MAX = sys.float_info.max
+#: Schemas of answers and of shadow scores: of multiclass lines, and of all others.
+CLASS_SCORES = ("labline.ClassScore", "labline.ClassShadow")
+SCORES = ("labline.Score", "labline.Shadow")
 
 #: From what a label's field holds to what is learned, or why it is not.
 Truth: TypeAlias = Callable[[Any], Any]
@@ -93,8 +96,7 @@ def encoders(line: Line, slots: Slots, place: Place) -> tuple[EncodeAnswer, Enco
 
 def score_schemas(line: Line) -> tuple[str, str]:
     """Return the names of the schemas of a line's answers and shadow scores."""
-    prefix = "labline.Class" if line.kind == "multiclass" else "labline."
-    return f"{prefix}Score", f"{prefix}Shadow"
+    return CLASS_SCORES if line.kind == "multiclass" else SCORES
 
 
 def _best_of(count: int) -> Best:

@@ -128,6 +128,8 @@ _PARTS = (
     stats.Sum,
     stats.Var,
 )
+#: The names of those that river's documentation does not know.
+OURS = frozenset(estimator.__name__ for estimator in _OURS)
 #: By name.
 ALLOWED: dict[str, Any] = {
     estimator.__name__: estimator for estimator in (*_OURS, *_MODELS, *_TRANSFORMERS, *_PARTS)

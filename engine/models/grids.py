@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import count, product
 
 from engine.errors import LablineError
 
@@ -13,7 +13,11 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}", re.ASCII)
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
 
 
-def grid(recipe: str, parameters: Mapping[str, Sequence[object]]) -> dict[str, str]:
+def grid(
+    recipe: str,
+    parameters: Mapping[str, Sequence[object]],
+    name_max_characters: int = NAME_MAX_CHARACTERS,
+) -> dict[str, str]:
     """Return a recipe for every combination of what may stand in its placeholders.
 
     The combinations come in the order of `parameters`, the last one turning fastest.
@@ -24,6 +28,8 @@ def grid(recipe: str, parameters: Mapping[str, Sequence[object]]) -> dict[str, s
         With ``{name}`` where a value belongs.
     parameters
         Values by the placeholder's name: numbers, texts, true and false, or null.
+    name_max_characters
+        A longer name is cut, and ends with a number.
 
     Raises
     ------
@@ -48,7 +54,7 @@ def grid(recipe: str, parameters: Mapping[str, Sequence[object]]) -> dict[str, s
     found: dict[str, str] = {}
     for values in product(*parameters.values()):
         chosen = dict(zip(parameters, values, strict=True))
-        found[_name(chosen, found)] = _filled(recipe, chosen)
+        found[_name(chosen, found, name_max_characters)] = _filled(recipe, chosen)
     return found
 
 
@@ -91,14 +97,18 @@ def _check_value(name: str, value: object) -> None:
         )
 
 
-def _name(chosen: Mapping[str, object], taken: Mapping[str, str]) -> str:
+def _name(chosen: Mapping[str, object], taken: Mapping[str, str], characters: int) -> str:
     """Return a name that tells the values, and a number where that is not enough."""
     parts = [f"{name}-{str(value).lower()}" for name, value in chosen.items()]
-    name = _NOT_IN_NAMES.sub("-", "_".join(parts).lower()).strip("-._")[:NAME_MAX_CHARACTERS]
-    if name and name not in taken:
+    name = _NOT_IN_NAMES.sub("-", "_".join(parts).lower()).strip("-._")
+    if name and name not in taken and len(name) <= characters:
         return name
-    number = f"-{len(taken) + 1}"
-    return f"{name[: NAME_MAX_CHARACTERS - len(number)] or 'recipe'}{number}"
+    for number in count(len(taken) + 1):
+        end = f"-{number}"
+        numbered = f"{name[: characters - len(end)].rstrip('-._') or 'recipe'}{end}"
+        if numbered not in taken:
+            break
+    return numbered
 
 
 def _refused(message: str, remedy: str) -> LablineError:

@@ -10,6 +10,7 @@ from engine.core.spec import LearnFailed
 from engine.errors import LablineError
 from engine.models.adapters import RiverClassifier as RiverClassifier
 from engine.models.adapters import adapted
+from engine.models.inputs import Inputs
 from engine.models.named import is_name
 from engine.models.recipes import parse
 from engine.models.state import dump, load
@@ -113,7 +114,12 @@ class Learner:
 
 
 def cold(
-    recipe: str, kind: str = "binary", classes: Sequence[str] = (), *, named: bool = False
+    recipe: str,
+    kind: str = "binary",
+    classes: Sequence[str] = (),
+    *,
+    named: bool = False,
+    inputs: Inputs | None = None,
 ) -> Learner:
     """Return the learner of a recipe that has learned nothing; see `parse`.
 
@@ -124,7 +130,7 @@ def cold(
     >>> learner.score({})
     (0.0, 1.0)
     """
-    model = parse(recipe, kind, classes, named=named)
+    model = parse(recipe, kind, classes, named=named, inputs=inputs)
     try:
         return Learner(model, kind, classes, known=not is_name(recipe))
     except (TypeError, AttributeError, RecursionError) as error:

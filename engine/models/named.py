@@ -1,8 +1,9 @@
 """A model by name: a function of the user's own that returns one, for the lab.
 
-``package.module:function`` of an installed package, or of a module beside the workspace. What it
-returns has ``learn_one`` and ``predict_proba_one`` or ``predict_one``, or ``score_one``. Naming it
-runs the user's code, so a control record that does is refused: the factory runs what is signed.
+``package.module:function`` of an installed package, of a module in the workspace, or of one in the
+current folder: the first that has it. What it returns has ``learn_one`` and ``predict_proba_one``
+or ``predict_one``, or ``score_one``. Naming it runs the user's code, so a control record that does
+is refused: the factory runs what is signed.
 """
 
 import importlib
@@ -14,6 +15,8 @@ from typing import Any
 from engine.errors import LablineError
 
 NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
+
+_folders: list[str] = []  # the lab's workspace; only the lab says so
 
 
 def is_name(recipe: str) -> bool:
@@ -54,7 +57,8 @@ def resolve(recipe: str) -> Any:
         raise LablineError(
             "LL-RECIPE",
             f"{recipe} gave no model: {told}",
-            "name a function without parameters of an installed package or a module in this folder",
+            "name a function without parameters of an installed package, or of a module in the"
+            " workspace or this folder",
         ) from error
     if not callable(getattr(model, "learn_one", None)):
         raise LablineError(
@@ -65,8 +69,16 @@ def resolve(recipe: str) -> Any:
     return model
 
 
+def look_in(folder: Path) -> None:
+    """Look for modules in a folder, too, once a recipe names one: for the lab.
+
+    Processes that are started here afterwards get Python's search path, and so this folder.
+    """
+    _folders[:] = [str(folder.resolve())]
+
+
 def _module(name: str) -> Any:
-    here = str(Path.cwd())
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)  # last: it hides nothing that is installed
+    for folder in (*_folders, str(Path.cwd())):
+        if folder not in sys.path:
+            sys.path.append(folder)  # last: it hides nothing that is installed
     return importlib.import_module(name)

@@ -7,27 +7,37 @@ evaluated: names, calls with literal arguments or further calls, ``|`` and ``+``
 import ast
 import difflib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from river import compose
 
 from engine.errors import LablineError
-from engine.models.allowed import ALLOWED
-from engine.models.fitting import check_kind, try_out
+from engine.models.allowed import ALLOWED, OURS
+from engine.models.feature_names import check_names
+from engine.models.fitting import PARAMETERS, check_kind, failure, try_out
+from engine.models.inputs import Inputs
+from engine.models.limits import check_size
 from engine.models.named import is_name, refuse_name, resolve
+from engine.models.text_inputs import check_text
 
 RECIPE_MAX_CHARACTERS = 4_000
-PARAMETERS = "see the estimators' parameters in river's documentation"
 
 
 def parse(
-    recipe: str, kind: str = "binary", classes: Sequence[str] = (), *, named: bool = False
+    recipe: str,
+    kind: str = "binary",
+    classes: Sequence[str] = (),
+    *,
+    named: bool = False,
+    inputs: Inputs | None = None,
 ) -> Any:
     """Return the fresh model that a recipe describes.
 
-    A second one is tried on an event or two, so that a parameter of the wrong type is said here
-    and not by a scorer.
+    Others are tried on an event or two, so that a parameter of the wrong type is said here and
+    not by a scorer.
 
     Parameters
     ----------
@@ -36,6 +46,9 @@ def parse(
     named
         Whether the recipe may name a function, ``package.module:function``: that runs code of
         the user's, so only the lab does it, and never for what a control record says.
+    inputs
+        The line's features: it names no others, and computes with no text. None: they are not
+        known here.
 
     Raises
     ------
@@ -58,19 +71,45 @@ def parse(
     if is_name(recipe):
         if not named:
             raise refuse_name(recipe)
-        model, trial = resolve(recipe), resolve(recipe)
-    else:
-        model, trial = _expression(recipe)
-        check_kind(model, kind)
-    try_out(trial, recipe, kind, classes)
-    return model
-
-
-def _expression(recipe: str) -> tuple[Any, Any]:
-    """Return an expression's model, and another one to try it."""
+        try_out(partial(resolve, recipe), recipe, kind, classes, inputs)
+        return resolve(recipe)
+    body = _understood(recipe, kind, inputs)
+    make = partial(_build, body)
     try:
+        try_out(make, recipe, kind, classes, inputs)
+    except LablineError:
+        if inputs is not None:
+            works = partial(_works, kind=kind, classes=classes, inputs=inputs)
+            check_text(make, body, kind, classes, inputs, works)
+        raise
+    return make()
+
+
+def _understood(recipe: str, kind: str, inputs: Inputs | None) -> ast.expr:
+    """Return a recipe's expression: it is one, fits the line's kind, and names its features."""
+    with _understanding():
         body = ast.parse(recipe.strip(), mode="eval").body
-        return _build(body), _build(body)
+        check_size(body)
+        model = _build(body)
+    check_kind(model, kind)
+    if inputs is not None:
+        check_names(body, inputs)
+    return body
+
+
+def _works(recipe: str, *, kind: str, classes: Sequence[str], inputs: Inputs) -> bool:
+    try:
+        make = partial(_build, _understood(recipe, kind, inputs))
+    except LablineError:
+        return False
+    return failure(make, inputs.events(), kind, classes) is None
+
+
+@contextmanager
+def _understanding() -> Iterator[None]:
+    """Say of whatever goes wrong in reading an expression that it is no recipe."""
+    try:
+        yield
     except SyntaxError as error:
         raise _refused(
             f"not an expression: {error.msg}", "write Estimator(...) | Estimator(...)"
@@ -116,9 +155,23 @@ def _called(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Any
     estimator = _estimator(name)
     arguments = [_build(argument) for argument in args]
     told = inspect.signature(estimator)
-    if "seed" in told.parameters and told.bind(*arguments, **named).arguments.get("seed") is None:
-        raise _refused(f"{name} needs a seed", "the same past must give the same model: seed=1")
-    return estimator(*arguments, **named)
+    try:
+        bound = told.bind(*arguments, **named).arguments
+        if "seed" in told.parameters and bound.get("seed") is None:
+            why = "the same past must give the same model: seed=1"
+            raise _refused(f"{name} needs a seed", why)
+        return estimator(*arguments, **named)
+    except (TypeError, ValueError) as error:
+        said_of_it = " ".join(str(error).split()) or type(error).__name__
+        raise _refused(f"{name}: {said_of_it}", _parameters(name)) from error
+
+
+def _parameters(name: str) -> str:
+    """Return where a person finds an estimator's parameters."""
+    if name in OURS:
+        told = ", ".join(inspect.signature(ALLOWED[name]).parameters) or "none"
+        return f"its parameters: {told}"
+    return f"see {name}'s parameters in river's documentation"
 
 
 def _steps(node: ast.expr) -> list[Any]:

@@ -8,6 +8,7 @@ from engine.core.line import Line
 from engine.errors import LablineError
 from engine.models.configuration import CHAMPION, declaration, spec_of
 from engine.models.control import Control, Revision, promotion
+from engine.models.line_recipes import baselines_by_place, check_recipes
 from engine.models.registry import Registry
 from engine.models.signing import PublicKeys, Signer, load_public_keys
 from engine.workspace.check import check_line
@@ -58,6 +59,7 @@ def promote(
         raise finding
     labels = workspace.released_schema_of(line.labels) if line.labels else None
     events = workspace.released_schema_of(line.events)
+    check_recipes({label: model.recipe, **baselines_by_place(line)}, line, events)
     declared = declaration(line, events, labels, workspace.writers_of((line.events, line.labels)))
     control = read_control(bootstrap, keys)
     slots = {slot: model}

@@ -101,21 +101,22 @@ class Cells:
         if absent or twice:
             raise _columns(schema, absent, twice, self.unknown)
         self._plans = tuple(plans)
+        self._skips = [(plan.place, plan.others, plan.skip) for plan in plans if plan.skip]
         self._defaults = {f["name"]: f["default"] for f in fields if "default" in f}
 
     def datum(self, cells: list[str]) -> dict[str, object] | Rejection | None:
         """Return the record that a row says, why it says none, or None for a row to skip."""
         if len(cells) != len(self.header):
             return _rejected("cells", "the line has not as many cells as there are columns")
+        if any(_joined(cells, place, others) in words for place, others, words in self._skips):
+            return None  # before anything is read: such a row may lack the label's time, too
         datum = dict(self._defaults)
-        for name, place, others, missing, nullable, skip, read in self._plans:
+        for name, place, others, missing, nullable, _, read in self._plans:
             cell = cells[place]
             absent = cell in missing
             if others:
                 absent = absent or any(cells[other] in missing for other in others)
-                cell = JOIN.join((cell, *(cells[other] for other in others)))
-            if cell in skip:
-                return None
+                cell = _joined(cells, place, others)
             if absent:
                 if not nullable:
                     return _rejected("missing-cell", f"{name} is missing")
@@ -126,6 +127,10 @@ class Cells:
             except (ValueError, RecursionError):
                 return _rejected("unreadable-cell", f"{name} is not of its type")
         return datum
+
+
+def _joined(cells: list[str], place: int, others: tuple[int, ...]) -> str:
+    return JOIN.join((cells[place], *(cells[other] for other in others)))
 
 
 def _from_csv(schema: Schema, field: Mapping[str, Any]) -> FromCsv:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 CATEGORIES_MAX = 50  # a text with more different values is no category
 NAME_MAX = 40
+ODD_MAX = 20  # so many cells that are no number are kept of a column
 MISSING_WORDS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None"})
 LONG_MAX = 2**63 - 1
 
@@ -35,6 +36,8 @@ class Column(NamedTuple):
         How often which value is there; None when there are more than a category has.
     pattern
         What every value looks like; None when they differ.
+    numbers, odd
+        How many cells are numbers, and the first that are none: what keeps it from being a number.
     """
 
     header: str
@@ -46,6 +49,8 @@ class Column(NamedTuple):
     longest: int
     values: dict[str, int] | None
     pattern: str | None
+    numbers: int = 0
+    odd: tuple[str, ...] = ()
 
     @property
     def categorical(self) -> bool:
@@ -80,6 +85,7 @@ class Seen:
         self.header = header
         self._missing: Counter[str] = Counter()
         self._whole = self._number = self._truth = True
+        self._numbers, self._odd = 0, list[str]()
         self._low, self._high = math.inf, -math.inf
         self._longest = 0
         self._values: Counter[str] | None = Counter()
@@ -97,7 +103,7 @@ class Seen:
             if len(self._values) > CATEGORIES_MAX:
                 self._values = None
         self._truth = self._truth and cell.lower() in ("true", "false")
-        if self._number:
+        if len(self._odd) < ODD_MAX:
             self._add_number(cell)
         if self._one_shape:
             shape = _shape(cell)
@@ -111,7 +117,11 @@ class Seen:
             number = math.nan
         # a number that begins with 0 is a code: as a number it would lose it
         code = re.match(r"-?0[0-9]", cell) is not None or "_" in cell
-        self._number = math.isfinite(number) and not code
+        if not math.isfinite(number) or code:
+            self._number = False
+            self._odd.append(cell)
+            return
+        self._numbers += 1
         self._whole = self._whole and _INTEGER.fullmatch(cell) is not None
         self._low, self._high = min(self._low, number), max(self._high, number)
 
@@ -137,6 +147,8 @@ class Seen:
             longest=self._longest,
             values=None if self._values is None else dict(self._values),
             pattern=self._shape if self._one_shape and kind == "string" else None,
+            numbers=self._numbers,
+            odd=tuple(self._odd),
         )
 
 

@@ -1,25 +1,25 @@
 """A CSV's columns, and what each is for, as a guess that a person then checks. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from engine.core.line import Kind
 from engine.errors import LablineError
 from engine.workspace.columns import (
     CATEGORIES_MAX,
     MISSING_WORDS,
+    Column,
     Seen,
     field_names,
     free_name,
 )
 from engine.workspace.guess import EVENT_TIME, Guess, Roles, Truth
+from engine.workspace.label_kind import FALSE_WORDS, TRUE_WORDS, label_kind
 from engine.workspace.times import FORMS, fitting_forms, time_reader, twin
 
 IDS_MAX = 2_000_000  # so many ids are compared
 ORDER_MAX = 1_000_000  # so many rows are looked at for their order in time
-TRUE_WORDS = frozenset({"1", "1.0", "true", "t", "yes", "y"})
-FALSE_WORDS = frozenset({"0", "0.0", "false", "f", "no", "n"})
 
 
 @dataclass
@@ -33,7 +33,6 @@ class _Walk:
     label_forms: list[str]
     ids: dict[str, int] = field(default_factory=dict)
     times: list[tuple[str, str]] = field(default_factory=list)
-    labels: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     ragged: int = 0
 
@@ -70,7 +69,7 @@ def infer(table: Iterable[tuple[int, list[str] | None]], roles: Roles) -> Guess:
     time_form = _form(walk.forms, roles, roles.time)
     label_column = roles.label_time or roles.time
     label_form = _form(walk.label_forms, roles, label_column)
-    in_order, lag_ms = _order(walk.times, roles, time_form, label_form)
+    in_order, labels_in_order, lag_ms = _order(walk.times, roles, time_form, label_form)
     by_header = {column.header: column.name for column in columns}
     joined = free_name("id", list(by_header.values()))
     id_name = by_header[roles.id[0]] if len(roles.id) == 1 else joined
@@ -84,8 +83,9 @@ def infer(table: Iterable[tuple[int, list[str] | None]], roles: Roles) -> Guess:
         time_form=time_form,
         label_time_form=label_form,
         in_order=in_order,
+        labels_in_order=labels_in_order,
         label_lag_max_ms=lag_ms,
-        truth=_truth(walk.labels, roles) if roles.label else None,
+        truth=next((_truth(c, roles) for c in columns if c.header == roles.label), None),
     )
 
 
@@ -100,7 +100,6 @@ def _walked(rows: Iterator[tuple[int, list[str] | None]], header: list[str], rol
         list(forms) if roles.label_time else forms,
     )
     id_places = [places[name] for name in roles.id]
-    label_at = places[roles.label] if roles.label else None
     for line, cells in rows:
         if cells is None or len(cells) != len(header):
             walk.ragged += 1
@@ -110,10 +109,6 @@ def _walked(rows: Iterator[tuple[int, list[str] | None]], header: list[str], rol
             seen.add(cell)
         _take_times(walk, cells, line, roles)
         _take_id(walk, [cells[place] for place in id_places], line, roles)
-        if label_at is not None:
-            walk.labels[cells[label_at]] += 1
-            if len(walk.labels) > CATEGORIES_MAX:
-                raise _label_words(walk.labels, roles)
     return walk
 
 
@@ -190,10 +185,12 @@ def _form(forms: list[str], roles: Roles, name: str) -> str:
 
 def _order(
     times: list[tuple[str, str]], roles: Roles, form: str, label_form: str
-) -> tuple[bool, int]:
-    """Return whether times never fall, and the longest time from an event to its label."""
+) -> tuple[bool, bool, int]:
+    """Return whether times never fall, nor labels' times, and how late a label came at most."""
     read, read_label = time_reader(form, roles.zone), time_reader(label_form, roles.zone)
-    in_order, latest_ms, lag_ms = True, None, 0
+    in_order = labels_in_order = True
+    latest_ms = label_latest_ms = None
+    lag_ms = 0
     for time, label_time in times:
         if time in MISSING_WORDS:
             continue
@@ -201,33 +198,47 @@ def _order(
         in_order = in_order and (latest_ms is None or time_ms >= latest_ms)
         latest_ms = time_ms
         if roles.label_time and label_time not in MISSING_WORDS:
-            lag_ms = max(lag_ms, read_label(label_time) - time_ms)
-    return in_order, lag_ms
+            label_ms = read_label(label_time)
+            labels_in_order &= label_latest_ms is None or label_ms >= label_latest_ms
+            label_latest_ms = label_ms
+            lag_ms = max(lag_ms, label_ms - time_ms)
+    return in_order, labels_in_order if roles.label_time else in_order, lag_ms
 
 
-def _truth(labels: Counter[str], roles: Roles) -> Truth:
-    skip = tuple(sorted(word for word in labels if word in MISSING_WORDS))
-    words = sorted(word for word in labels if word not in MISSING_WORDS)
+def _truth(label: Column, roles: Roles) -> Truth:
+    """Return what the label's words mean: the same as `labline lab replay` takes them for."""
+    words = sorted(label.values or ())
     if roles.label_true is not None:
-        true = [word for word in words if word == roles.label_true]
-        false = [word for word in words if word != roles.label_true]
-    else:
-        true = [word for word in words if word.lower() in TRUE_WORDS]
-        false = [word for word in words if word.lower() in FALSE_WORDS]
-    if len(true) + len(false) < len(words) or not true or not false:
-        raise _label_words(labels, roles)
-    return Truth(tuple(true), tuple(false), skip)
+        true = tuple(word for word in words if word == roles.label_true)
+        false = tuple(word for word in words if word != roles.label_true)
+        if not true or not false:
+            raise _label_words(label, roles, "is to be yes or no")
+        kind: Kind = "anomaly" if roles.kind == "anomaly" else "binary"
+        return Truth(kind, label.missing, true, false)
+    found = label_kind(label, roles.kind)
+    if isinstance(found, str):
+        raise _label_words(label, roles, found)
+    if found.kind not in ("binary", "anomaly"):
+        return Truth(found.kind, label.missing, classes=found.classes)
+    true = tuple(word for word in words if word.lower() in TRUE_WORDS)
+    false = tuple(word for word in words if word.lower() in FALSE_WORDS)
+    if not true or not false:
+        raise _label_words(label, roles, "is to be yes or no")
+    return Truth(found.kind, label.missing, true, false)
 
 
-def _label_words(labels: Counter[str], roles: Roles) -> LablineError:
-    words = sorted(word for word in labels if word not in MISSING_WORDS)
+def _label_words(label: Column, roles: Roles, wanted: str) -> LablineError:
+    words = sorted(label.values or ())
     more = ", …" if len(words) > 10 else ""
     found = ", ".join(repr(word[:30]) for word in words[:10]) + more
+    if label.values is None:
+        found = f"more than {CATEGORIES_MAX} different values"
     return _bad(
         "LABEL",
-        f"the label {roles.label} is to be yes or no, but there is {found or 'nothing'}",
-        f"say which one is yes: --label-true {words[0][:30] if words else 'VALUE'!r}; "
-        "all others that are there now are no",
+        f"the label {roles.label} {wanted}, but there is {found or 'nothing'}",
+        f"say which one is yes: --label-true {words[0][:30] if words else 'VALUE'!r}, all others"
+        " that are there now are no; or name another column; more classes are written by hand, in"
+        ' lines/NAME.toml: kind = "multiclass", classes = [...], the label a string',
     )
 
 

@@ -4,13 +4,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+from engine.core.line import PROBABLE
 from engine.errors import LablineError
 from engine.workspace.columns import Column
+from engine.workspace.first_experiment import first_experiment
 from engine.workspace.guess import EVENT_TIME, Guess
 from engine.workspace.times import ISO, has_clock
 
 SMALL_ROWS = 10_000  # below it one learner sees all: parts of it would be too little to learn from
 PARTITIONS = 4
+LABEL_TYPES = {
+    "binary": "boolean",
+    "multiclass": "string",
+    "regression": "double",
+    "anomaly": "boolean",
+}
 DAY_MS = 86_400_000
 HORIZON_DAYS = 2
 
@@ -45,7 +53,8 @@ def scaffold(folder: Path, name: str, csv_name: str, guess: Guess) -> None:
         files[f"topics/{name}.labels.toml"] = _topic(
             f"{name}.labels", "The labels, keyed as the events: both meet in one partition.", guess
         )
-        files[f"experiments/{name}.yaml"] = _experiment(name, guess)
+    if guess.truth or guess.kind == "anomaly":
+        files[f"experiments/{name}.yaml"] = first_experiment(name, guess, time_features(guess))
     _write(folder, files)
 
 
@@ -93,11 +102,13 @@ def label_schema(name: str, guess: Guess) -> dict[str, Any]:
     assert guess.truth is not None
     assert guess.roles.label is not None
     label = guess.column(guess.roles.label)
-    words = {"true": [*guess.truth.true], "false": [*guess.truth.false]}
+    truth = guess.truth
+    words = {"true": [*truth.true], "false": [*truth.false]} if truth.true else {}
     skip = {"skip": [*guess.truth.skip]} if guess.truth.skip else {}
     csv = {"columns": [label.header], **words, **skip}
     fields = _names_of_an_event(guess, guess.roles.label_time)
-    fields.append({"name": label.name, "type": "boolean", "csv": csv, "doc": "The truth."})
+    kind = LABEL_TYPES[truth.kind]
+    fields.append({"name": label.name, "type": kind, "csv": csv, "doc": "The truth."})
     return {"type": "record", "name": _record_name(name, "Label"), "fields": fields}
 
 
@@ -209,9 +220,9 @@ label = "{guess.column(guess.roles.label).name}"
 label_horizon = "{days}d"  # in event time; what has no label by then is not learned
 """
     return f"""\
-# Scores every event{"; learns from its label" if labels else ""}.
+# Scores every event{_learns(guess)}.
 name = "{name}"
-question = ""  # for people: what is asked, by whom, and the rule in use today
+{_kind(guess)}question = ""  # for people: what is asked, by whom, and the rule in use today
 owner = ""
 incumbent = ""
 events = "{name}.events"
@@ -223,44 +234,41 @@ categorical = {json.dumps([c.name for c in categorical])}
 time = {json.dumps(time_features(guess))}
 optional = {json.dumps(optional)}  # an event without another feature is a dead letter
 
-[decision]
-threshold = 0.5  # the answer is yes from this probability on
-"""
+{_decision(guess.kind)}"""
 
 
-def _experiment(name: str, guess: Guess) -> str:
-    numbers = [column.name for column in guess.numeric] + time_features(guess)
-    words = [column.name for column in guess.categorical]
-    scaled = f"({_select(numbers)} | StandardScaler())" if numbers else ""
-    one_hot = f"({_select(words)} | OneHotEncoder())" if words else ""
-    both = " + ".join(part for part in (one_hot, scaled) if part)
-    recipes = {"logistic": f"({both}) | LogisticRegression(optimizer=SGD(0.01))"}
-    if numbers:
-        recipes["hoeffding-tree"] = (
-            f"{_select(numbers)} | HoeffdingTreeClassifier(grace_period=100, leaf_prediction='mc')"
-        )
-        recipes["naive-bayes"] = f"{_select(numbers)} | StandardScaler() | GaussianNB()"
-    listed = "".join(f"  {key}: >-\n    {recipe}\n" for key, recipe in recipes.items())
-    return f"""\
-# Which recipe to put in charge? Replayed as the factory would have run it.
-line: {name}
-recipes:
-{listed}metrics: [log_loss, roc_auc]  # the first decides
-"""
+def _learns(guess: Guess) -> str:
+    if guess.kind == "anomaly":
+        return ", then learns it: the higher the score, the odder"
+    return "; learns from its label" if guess.truth else ""
 
 
-def _select(names: list[str]) -> str:
-    return f"Select({', '.join(map(repr, names))})"
+def _kind(guess: Guess) -> str:
+    if guess.kind == "binary":
+        return ""
+    classes = list(guess.truth.classes) if guess.truth else []
+    listed = f"classes = {json.dumps(classes, ensure_ascii=False)}\n" if classes else ""
+    return f'kind = "{guess.kind}"\n{listed}'
+
+
+def _decision(kind: str) -> str:
+    if kind not in PROBABLE:
+        return "# [decision]\n# threshold = 1.0  # yes from this score on; without one never\n"
+    whose = "probability" if kind == "binary" else "probability of the best class"
+    return f"[decision]\nthreshold = 0.5  # the answer is yes from this {whose} on\n"
 
 
 def next_commands(name: str, csv: str, guess: Guess) -> list[str]:
     """Return what to type next, inside the workspace."""
-    topics = [f"{name}.events"] + ([f"{name}.labels"] if guess.truth else [])
-    order = "" if guess.in_order else " --sort"
-    commands = ["labline up", "labline topics apply"]
-    commands += [f"labline publish {topic} {csv}{order}" for topic in topics]
-    commands.append(f"labline read {name}.events -n 5")
+    in_order = {f"{name}.events": guess.in_order}
     if guess.truth:
+        in_order[f"{name}.labels"] = guess.labels_in_order
+    topics = list(in_order)
+    commands = ["labline up", "labline topics apply"]
+    for topic, ascending in in_order.items():
+        commands.append(f"labline publish {topic} {csv}{'' if ascending else ' --sort'}")
+    commands.append(f"labline read {name}.events -n 5")
+    if guess.truth or guess.kind == "anomaly":
         commands.append(f"labline record {' '.join(topics)} --out recording")
         commands.append(f"labline lab run {name} --recording recording")
     return commands

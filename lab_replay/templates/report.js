@@ -1,18 +1,28 @@
 "use strict";
-// One chart over event time with a choice of metrics and curves, and tables that can be sorted;
-// colours come from the style sheet.
+// One chart over event time with a choice of metrics, of windows or all so far, and of curves;
+// tables that can be sorted. Colours come from the style sheet.
 (() => {
   const data = JSON.parse(document.getElementById("curves").textContent);
   const hidden = new Set(data.series.flatMap((one, n) => (one.shown ? [] : [n])));
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const day = (s) => new Date(s * 1000).toISOString().slice(0, 16).replace("T", " ") + " UTC";
+  const byRows = data.clock === "rows"; // no times: numbers of rows stand for them
+  const over = byRows ? "the rows" : "event time";
+  const row = (n) => `row ${Math.round(n).toLocaleString("en")}`;
+  const minute = (s) => new Date(s * 1000).toISOString().slice(0, 16).replace("T", " ") + " UTC";
+  const when = byRows ? row : minute;
+  const day = (x) => (byRows ? row(x) : minute(x).slice(0, 10));
   const DASHES = { solid: [], dashed: [7, 4], dotted: [2, 3] };
   const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const TIP_MAX = 12;
   const MARK_PX = 6;
   const figure = document.querySelector("figure.chart");
   const place = figure.querySelector(".plot");
+  const VIEWS = [
+    { title: "by window", told: byRows ? "by window of rows" : "by window of event time", times: "times", values: "values" },
+    { title: "so far", told: "over all events so far", times: "ends", values: "so_far" },
+  ];
   let metric = data.metrics[0];
+  let view = VIEWS[0];
   let made = null;
 
   function element(tag, className, text) {
@@ -28,6 +38,7 @@
 
   // Axis labels by how far apart they are: months, days or hours; the year where it begins.
   function times(_u, splits, _axis, _space, step) {
+    if (byRows) return splits.map((n) => n.toLocaleString("en"));
     let year = null;
     return splits.map((s) => {
       const at = new Date(s * 1000);
@@ -56,6 +67,7 @@
     return [bottom, bounded ? Math.min(1, high + margin) : high + margin];
   }
 
+  const points = (one) => one[view.values][metric.key];
   const wanted = (mark) => mark.who === null || data.series.some((one, n) => one.name === mark.who && !hidden.has(n));
 
   function drawMarks(u) {
@@ -82,8 +94,8 @@
     const shown = u.cursor.left >= 0 && index !== null && index !== undefined;
     tip.classList.toggle("shown", shown);
     if (!shown) return;
-    tip.replaceChildren(element("div", "when", day(data.times[index])));
-    const value = (n) => data.series[n].values[metric.key][index];
+    tip.replaceChildren(element("div", "when", when(data[view.times][index])));
+    const value = (n) => points(data.series[n])[index];
     const order = data.series.map((_, n) => n).filter((n) => !hidden.has(n));
     const rank = (n) => (value(n) === null ? Infinity : (metric.lower ? 1 : -1) * value(n));
     order.sort((a, b) => (rank(a) === rank(b) ? a - b : rank(a) < rank(b) ? -1 : 1));
@@ -93,7 +105,7 @@
     }
     for (const mark of data.marks.filter(wanted)) {
       if (Math.abs(u.valToPos(mark.at, "x") - u.cursor.left) > MARK_PX) continue;
-      tip.append(element("div", "mark", `${day(mark.at).slice(0, 10)}: ${mark.who ? `${mark.who}: ` : ""}${mark.what}`));
+      tip.append(element("div", "mark", `${day(mark.at)}: ${mark.who ? `${mark.who}: ` : ""}${mark.what}`));
     }
     const plot = u.over.getBoundingClientRect();
     const box = figure.getBoundingClientRect();
@@ -105,8 +117,8 @@
   function draw() {
     if (made) made.destroy();
     const caption = figure.querySelector("figcaption");
-    caption.replaceChildren(`${metric.title} `, element("span", "", `per window, ${metric.lower ? "lower" : "higher"} is better`));
-    figure.setAttribute("aria-label", `${metric.title} of each model over event time`);
+    caption.replaceChildren(`${metric.title} `, element("span", "", `${view.told}, ${metric.lower ? "lower" : "higher"} is better`));
+    figure.setAttribute("aria-label", `${metric.title} of each model over ${over}, ${view.title}`);
     const axis = {
       stroke: () => style("--soft"), grid: { stroke: () => style("--grid"), width: 1 },
       ticks: { show: false }, font: "12px system-ui, 'Liberation Sans', sans-serif",
@@ -118,21 +130,22 @@
     }));
     made = new uPlot({
       width: place.clientWidth, height: 360, padding: [10, 12, 0, 0], tzDate: (s) => uPlot.tzDate(new Date(s * 1000), "UTC"),
-      legend: { show: false }, scales: { x: { time: true }, y: { range: (_u, a, b) => range(a, b) } },
+      legend: { show: false }, scales: { x: { time: !byRows }, y: { range: (_u, a, b) => range(a, b) } },
       cursor: { points: { size: 6 }, drag: { x: true, y: false }, y: false },
       axes: [{ ...axis, values: times, space: 64, size: 44 }, { ...axis, size: 56, values: (_u, splits) => numbers(splits) }],
       series: [{}, ...series], hooks: { setCursor: [tooltip], drawClear: [drawMarks] },
-    }, [data.times, ...data.series.map((one) => one.values[metric.key])], place);
+    }, [data[view.times], ...data.series.map(points)], place);
   }
 
-  function choice() {
-    const group = document.querySelector(".chips.metrics");
-    const buttons = data.metrics.map((one) => {
-      const button = group.appendChild(element("button", "", one.title));
+  // A row of buttons of which one is pressed.
+  function choice(group, options, first, chosen) {
+    const row = document.querySelector(group);
+    const buttons = options.map((one) => {
+      const button = row.appendChild(element("button", "", one.title));
       button.type = "button";
-      button.setAttribute("aria-pressed", String(one === metric));
+      button.setAttribute("aria-pressed", String(one === first));
       button.addEventListener("click", () => {
-        metric = one;
+        chosen(one);
         buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
         draw();
       });
@@ -193,7 +206,8 @@
   }
 
   draw();
-  choice();
+  choice(".chips.metrics", data.metrics, metric, (one) => { metric = one; });
+  choice(".chips.views", VIEWS, view, (one) => { view = one; });
   legend();
   document.querySelectorAll("table.sortable").forEach(sortable);
   new ResizeObserver(() => made.setSize({ width: place.clientWidth, height: 360 })).observe(place);

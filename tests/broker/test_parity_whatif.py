@@ -9,6 +9,7 @@ import math
 import secrets
 import signal
 import statistics
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -260,9 +261,10 @@ def test_the_same_recipe_again_would_have_changed_nothing(past: Past) -> None:
     assert (total.events, total.to_yes, total.to_no) == (len(past.scores), 0, 0)
     assert (total.gone, total.added, total.unwritten, total.left_out) == (0, 0, 0, 0)
     assert set(total.shift.values()) == {0.0}
-    assert [(m.was - m.now, m.difference, m.low, m.high) for m in total.measures] == [
-        (0.0, 0.0, 0.0, 0.0)
-    ] * 4
+    assert {(m.name, m.was - m.now, m.difference, m.low, m.high) for m in total.measures} == {
+        ("roc_auc", 0.0, 0.0, None, None),
+        *((name, 0.0, 0.0, 0.0, 0.0) for name in ("log_loss", "brier", "accuracy", "cost")),
+    }
     assert {name: was for name, (was, _) in found.outcomes.items()} == {
         name: now for name, (_, now) in found.outcomes.items()
     }
@@ -310,8 +312,9 @@ def check_measures(found: Any, labelled: list[Any], was: Scores, costs: Costs) -
         )
 
     figures: dict[str, Callable[[float, bool, bool], float]] = {
-        "log loss": lambda p, _, y: -math.log(min(max(p if y else 1 - p, 1e-15), 1 - 1e-15)),
-        "Brier": lambda p, _, y: (p - y) ** 2,
+        "log_loss": lambda p, _, y: -math.log(clipped(p) if y else 1 - clipped(p)),
+        "roc_auc": lambda *_: math.nan,  # no mean over events
+        "brier": lambda p, _, y: (p - y) ** 2,
         "accuracy": lambda _, a, y: float(a == y),
         "cost": lambda _, a, y: (
             costs.false_positive * (a and not y) + costs.false_negative * (y and not a)
@@ -319,11 +322,33 @@ def check_measures(found: Any, labelled: list[Any], was: Scores, costs: Costs) -
     }
     assert [m.name for m in found.total.measures] == list(figures)
     for measure in found.total.measures:
+        if measure.name == "roc_auc":
+            check_ranks(measure, labelled, was)
+            continue
         then, now = mean(figures[measure.name], True), mean(figures[measure.name], False)
         assert measure.was == pytest.approx(then, rel=1e-9)
         assert measure.now == pytest.approx(now, rel=1e-9)
         assert measure.difference == pytest.approx(now - then, rel=1e-6, abs=1e-12)
         assert measure.low < measure.difference < measure.high
+
+
+def clipped(probability: float) -> float:
+    """Return a probability as river's log loss takes it."""
+    return min(max(probability, 1e-15), 1 - 1e-15)
+
+
+def check_ranks(measure: Any, labelled: list[Any], was: Scores) -> None:
+    """Count the pairs of an event that was so and one that was not, one by one."""
+
+    def ranked(score: Callable[[Any, Place], float]) -> float:
+        yes = sorted(score(s, p) for s, y, p in labelled if y)
+        no = sorted(score(s, p) for s, y, p in labelled if not y)
+        above = sum((bisect_left(no, one) + bisect_right(no, one)) / 2 for one in yes)
+        return above / (len(yes) * len(no))
+
+    assert measure.was == pytest.approx(ranked(lambda _, p: was[p]["probability"]), rel=1e-12)
+    assert measure.now == pytest.approx(ranked(lambda s, _: s["probability"]), rel=1e-12)
+    assert (measure.difference, measure.low) == (measure.now - measure.was, None)
 
 
 def test_labels_left_out_are_not_learned(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:

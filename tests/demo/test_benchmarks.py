@@ -29,3 +29,8 @@ def test_the_scorer_beside_the_flat_script() -> None:
 
 def test_the_publisher_beside_a_raw_loop() -> None:
     assert figures("publish.py", "--events", "2000", "--rounds", "1")
+
+
+def test_a_report_in_memory() -> None:
+    for kind in ("anomaly", "multiclass"):
+        assert figures("line_report.py", "--kind", kind, "--scores", "2000")["scores"] == 2_000

@@ -1,17 +1,21 @@
 """Units of work: however partitions and candidates are split, figures stay the same."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.errors import LablineError
 from engine.models.learner import cold
+from lab_replay.compare import bounded_losses
 from lab_replay.recording import Recording
 from lab_replay.replay import records_of, replay
 from lab_replay.rows import Rows
 from lab_replay.steps import steps_of
 from lab_replay.trial import Trial
-from lab_replay.units import SINGLE
+from lab_replay.units import EACH, SINGLE, Unit, run_unit
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
 from topics.partitioning import partition_of
 
@@ -120,6 +124,61 @@ def test_a_hopeless_candidate_is_given_up(tmp_path: Path) -> None:
     for name in ("base-rate", "linear"):
         assert found.walks[name][0].stopped_at is None
         assert found.log.scores[name].tobytes() == whole.log.scores[name].tobytes()
+
+
+@pytest.mark.parametrize("learners", [EACH, SINGLE])
+def test_who_is_given_up_is_so_whichever_way_they_learn(tmp_path: Path, learners: str) -> None:
+    recording = recorded(tmp_path / "history", events=9_000)
+    models = {"base-rate": "BaseRate()", "sure": "NoChange(0.999)", "linear": LINEAR}
+    trial = Trial(recording, LINE, EVENT, LABEL, models, reference="base-rate")
+    found = replay(trial, tmp_path, learners=learners, otherwise=True, cores=2)
+    whole = replay(
+        replace(trial, reference=None), tmp_path / "w", learners=learners, otherwise=True, cores=1
+    )
+    for walk in found.walks["sure"]:
+        assert walk.stopped_at is not None
+    assert found.log.scores["linear"].tobytes() == whole.log.scores["linear"].tobytes()
+    answered = ~np.isnan(found.log.scores["sure"])
+    assert 0 < answered.sum() < len(found.log)
+    assert (found.log.scores["sure"] == whole.log.scores["sure"])[answered].all()
+    # the other way is for comparison: nobody is given up there
+    assert found.otherwise is not None
+    assert whole.otherwise is not None
+    for name in models:
+        assert found.otherwise.scores[name].tobytes() == whole.otherwise.scores[name].tobytes()
+
+
+def test_labels_find_their_scores_where_partitions_learn_together(tmp_path: Path) -> None:
+    """What is wrong in one partition only is given up at the label where that shows."""
+    recording = recorded(tmp_path / "history", events=3_000)
+    models = {"base-rate": "BaseRate()", "linear": LINEAR}
+    trial = Trial(recording, LINE, EVENT, LABEL, models, reference="base-rate")
+    unit = Unit(trial.partitions(), SINGLE, models, reference="base-rate")
+    asked: list[tuple[float, float]] = []
+
+    def bounded(score: Any, label: Any, loss: str) -> Any:
+        asked.extend(zip(score.tolist(), label.tolist(), strict=True))
+        return bounded_losses(score, label, loss)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lab_replay.giving_up.bounded_losses", bounded)
+        run_unit(trial, unit)
+    log = replay(replace(trial, reference=None), tmp_path / "w", learners=SINGLE).log
+    rows = log.label_rows()
+    for name in models:
+        told = sorted(zip(log.scores[name][rows].tolist(), log.label[rows].tolist(), strict=True))
+        assert all(pair in asked for pair in told)
+
+
+def test_a_damaged_entry_is_made_again(trial: Trial, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    first = replay(trial, tmp_path / "a", cache=cache)
+    entry = next(path for path in cache.rglob("*.npz") if not path.name.startswith("rows"))
+    entry.write_bytes(entry.read_bytes()[:-40])
+    with pytest.raises(LablineError, match="LL-LAB-CACHE"):
+        replay(trial, tmp_path / "b", cache=cache)
+    again = replay(trial, tmp_path / "c", cache=cache)
+    assert again.log.scores["linear"].tobytes() == first.log.scores["linear"].tobytes()
 
 
 def test_an_altered_recording_has_other_figures(trial: Trial, tmp_path: Path) -> None:

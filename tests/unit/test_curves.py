@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from engine.core.line import Costs
 from engine.errors import LablineError
-from lab_replay.curves import calibration, cumulative, curves, money, parts, stretches
-from lab_replay.metrics import evaluate
+from lab_replay.curves import calibration, curves, money, parts, stretches
+from lab_replay.metrics import evaluate, figures, wanted_metrics
 from lab_replay.prediction_log import PredictionLog, Slices
+from lab_replay.so_far import so_far
 
 
 @given(st.lists(st.integers(0, 1_000), max_size=80), st.integers(1, 20), st.integers(1, 30))
@@ -45,18 +46,55 @@ def test_windows_share_their_times_and_leave_out_what_has_no_answer() -> None:
     assert found["all"][1].metrics == evaluate(part)["all"].metrics
 
 
-def test_cumulative_curves_end_at_the_whole() -> None:
+def test_so_far_is_the_metric_over_all_events_up_to_the_windows_end() -> None:
     log = made()
-    for name, found in cumulative(log, count=10, events_min=50).items():
-        whole = evaluate(log, ["log_loss", "brier", "accuracy"])[name]
-        assert found[-1].events == whole.events
-        assert found[-1].metrics == pytest.approx(whole.metrics)
-    assert cumulative(log, count=10, events_min=50)["late"][0].metrics["brier"] is None
+    for name, found in curves(log, count=10, events_min=50).items():
+        for window in found:
+            upto = evaluate(log.between(0, window.end_ms + 1))[name]
+            if window.events:
+                assert window.so_far == pytest.approx(upto.metrics, rel=1e-12)
+            else:
+                assert set(window.so_far.values()) == {None}
+        assert found[-1].so_far == pytest.approx(evaluate(log)[name].metrics, rel=1e-12)
+        assert found[-1].so_far["roc_auc"] == evaluate(log)[name].metrics["roc_auc"]  # exact
+
+
+def test_so_far_ends_where_a_candidate_was_given_up() -> None:
+    log = made()
+    log.scores["all"][700:] = np.nan
+    found = curves(log, ["brier"], count=10, events_min=50)["all"]
+    assert [window.so_far["brier"] is None for window in found] == [False] * 7 + [True] * 3
+
+
+@given(
+    st.sampled_from(["binary", "multiclass", "regression", "anomaly"]),
+    st.integers(0, 2**32 - 1),
+    st.lists(st.integers(0, 60), min_size=1, max_size=6),
+)
+def test_so_far_equals_each_metric_of_the_events_before(
+    kind: str, seed: int, lengths: list[int]
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = sum(lengths)
+    label = rng.integers(0, 3 if kind == "multiclass" else 2, rows).astype(float)
+    score = rng.integers(0, 8, rows) / 7  # many ties
+    if kind == "multiclass":
+        score = rng.dirichlet((1, 1, 1), rows)
+    if kind == "regression":
+        label = 1e6 + rng.normal(size=rows).round(3)
+        score = label + rng.normal(size=rows)
+    wanted = wanted_metrics(kind, None)
+    ends = np.cumsum(lengths).tolist()
+    for end, found in zip(ends, so_far(score, label, ends, wanted, 0.5), strict=True):
+        expected = figures(score[:end], label[:end], wanted, 0.5).metrics
+        assert {m for m in found if found[m] is None} == {m for m in wanted if expected[m] is None}
+        known = {metric: value for metric, value in expected.items() if value is not None}
+        assert {metric: found[metric] for metric in known} == pytest.approx(known, rel=1e-9)
 
 
 def test_no_labels_give_no_windows() -> None:
     log = PredictionLog([1, 2], [np.nan, np.nan], {"x": [0.1, 0.2]})
-    assert curves(log) == cumulative(log) == {"x": ()}
+    assert curves(log) == {"x": ()}
     assert calibration(log, "x") == ()
 
 

@@ -5,7 +5,15 @@ import pytest
 from engine.core.line import Line
 from engine.errors import LablineError
 from lab_replay.experiment import Experiment
-from lab_replay.models import baselines_of, candidates_of, metrics_of, reference_of, slices_of
+from lab_replay.models import (
+    baselines_of,
+    candidates_of,
+    metrics_of,
+    models_of,
+    named,
+    reference_of,
+    slices_of,
+)
 
 GOOD = """
 line: flights-delay
@@ -106,6 +114,33 @@ LINE = Line.parse(
         ("metrics: [mae]", "mae is no metric for a binary line", "log_loss"),
         ("slices: [houre]", "slices: line flights-delay has no feature houre", "hour"),
         ("early_stop: true\nbaselines: {}", "early_stop: there is no baseline", "baselines"),
+        ("recipes: {a: Select('delay') | GaussianNB()}", "recipes.a: Select: line", "dep_delay"),
+        ("recipes: {base-rate: GaussianNB()}", "base-rate is a recipe and a baseline of line", ""),
+        (
+            "recipes: {a-l2=0.0: BaseRate()}",
+            "recipes.a-l2=0.0: flights-delay-a-l2=0.0 is no name",
+            "digits",
+        ),
+        (f"recipes: {{{'a' * 99}: BaseRate()}}", "is no name for its model versions", "shorter"),
+        ("recipes: {a: BaseRate(), A: GaussianNB()}", "A and a differ in nothing but capitals", ""),
+        (
+            "recipes: {a-n-5: BaseRate(), a: {recipe: 'ARFClassifier(n_models={n}, seed=1)',"
+            " grid: {n: [5, 6]}}}",
+            "recipes.a: two recipes have the name a-n-5",
+            "grid",
+        ),
+        (
+            "recipes: {a: {recipe: 'ARFClassifier(n_models={n}, seed=1)', grid: {n: [5, 6]}},"
+            " a-n-6: BaseRate()}",
+            "recipes.a-n-6: two recipes have the name a-n-6",
+            "grid",
+        ),
+        (
+            "recipes: {a: {recipe: 'NoChange({p})', grid: {p: [0.5]}}}\n"
+            "baselines: {a-p-0.5: BaseRate()}",
+            "a-p-0.5 is a recipe and a baseline",
+            "another name",
+        ),
     ],
 )
 def test_what_does_not_fit_the_line_is_said(
@@ -123,6 +158,7 @@ def test_what_does_not_fit_the_line_is_said(
 
 
 def understood(experiment: Experiment, line: Line, source: str) -> None:
+    models_of(experiment, line, source)
     candidates_of(experiment, line, source)
     baselines_of(experiment, line, source)
     metrics_of(experiment, line, source)
@@ -139,3 +175,35 @@ def test_a_grid_is_written_out() -> None:
         "LogisticRegression(optimizer=SGD(0.1))",
     ]
     assert all(name.startswith("a-") for name in found)
+
+
+def test_a_grid_of_long_names_is_made_of_names_that_the_registry_takes() -> None:
+    recipe = "HoeffdingTreeClassifier(leaf_prediction={l}, grace_period={a_rather_long_name})"
+    values = {"l": ["mc", "nb"], "a_rather_long_name": [1_000 * n for n in range(1, 5)]}
+    told = {"recipe": recipe, "grid": values}
+    experiment = Experiment.of("flights-delay", {"a" * 70: told})  # type: ignore[dict-item]
+    found = candidates_of(experiment, LINE, "year.yaml")
+    assert len(found) == 8
+    assert all(len(f"flights-delay-{name}") <= 100 for name in found)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name"),
+    [
+        ("BaggingClassifier(StandardScaler() | LogisticRegression(), 3, 1)", "BaggingClassifier-1"),
+        ("(Select('x') | StandardScaler()) | GaussianNB()", "GaussianNB-1"),
+        ("foo bar", "recipe-1"),
+        ("__import__('os').system('ls')", "recipe-1"),
+        ("", "recipe-1"),
+        ("(" * 500, "recipe-1"),
+        ("É()", "recipe-1"),
+        ("__()", "recipe-1"),
+        (f"{'A' * 300}()", f"{'A' * 40}-1"),
+        ("shop.models:nearest", "nearest-1"),
+        ("shop.models:_nearest", "nearest-1"),
+    ],
+)
+def test_any_text_gets_a_name_so_that_what_is_wrong_with_it_is_said(recipe: str, name: str) -> None:
+    assert list(named([recipe])) == [name]
+    if recipe:
+        Experiment.of("flights-delay", named([recipe]))

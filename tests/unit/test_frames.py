@@ -58,7 +58,13 @@ def test_an_outcome_gives_frames_and_a_report(history: lab.History, tmp_path: Pa
     assert outcome.predictions("pandas", ["linear"]).columns.tolist()[-1] == "linear"
     with pytest.raises(LablineError, match="LL-MODEL-UNKNOWN"):
         outcome.predictions(models=["linera"])
-    assert set(outcome.windows()["model"]) == set(frame["model"])
+    windows = outcome.windows()
+    assert set(windows["model"]) == set(frame["model"])
+    assert (windows["until"] >= windows["time"]).all()
+    ends = windows.filter(windows["model"] == "linear").sort("until")
+    whole = frame.filter(frame["model"] == "linear")
+    assert ends["so_far.log_loss"][-1] == pytest.approx(whole["log_loss"][0])
+    assert ends["so_far.log_loss"][0] == pytest.approx(ends["log_loss"][0])
     assert set(outcome.slices()["value"]) == {"EWR", "JFK", "LGA"}
     shown = outcome._repr_html_()
     assert "<td>linear</td>" in shown

@@ -1,5 +1,6 @@
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_a_csv_becomes_history(tmp_path: Path) -> None:
         {"id": "b", "event_time": START_MS + HOUR_MS, "label": False},
         {"id": "d", "event_time": START_MS + 3 * HOUR_MS, "label": False},
     ]
-    assert history.left_out == ()
+    assert history.understood.left_out == {}
 
 
 def test_the_same_file_is_imported_once(tmp_path: Path) -> None:
@@ -130,8 +131,97 @@ def test_kinds(tmp_path: Path) -> None:
 def test_a_text_with_too_many_values_is_no_feature(tmp_path: Path) -> None:
     text = "x,note,target\n" + "".join(f"{n},note {n},{n % 2}\n" for n in range(60))
     history = imported(tmp_path, text)
-    assert history.left_out == ("note",)
+    assert history.understood.left_out == {"note": "text with more than 50 different values"}
     assert history.line.features.categorical == ()
+
+
+Known = Callable[[int, int], object]  # of a row's number and time, what is in its cell
+
+
+def timed(known: Known, name: str = "labeled_at", days: int = 200) -> str:
+    """Return events of one a day, with what is said of when their labels came."""
+    rows = (
+        f"{START_MS + n * DAY_MS},{n},{n % 2},{known(n, START_MS + n * DAY_MS)}"
+        for n in range(days)
+    )
+    return f"ts,x,y,{name}\n" + "\n".join(rows) + "\n"
+
+
+def test_a_column_that_tells_when_labels_came_is_no_feature(tmp_path: Path) -> None:
+    history = imported(tmp_path, timed(lambda n, ms: ms + (n % 5) * DAY_MS))
+    told = history.understood
+    assert (told.roles.label_time, told.label_form) == ("labeled_at", "epoch_ms")
+    assert set(told.guessed) == {"time", "label", "label_time"}
+    assert history.line.features.numeric == ("x",)
+    times_ms = [datum["event_time"] for datum in labels(history)]
+    assert times_ms == sorted(times_ms)
+    assert times_ms[0] == START_MS
+    assert times_ms[-1] == START_MS + 203 * DAY_MS
+    named = imported(
+        tmp_path, timed(lambda _, ms: ms + DAY_MS, "settled"), label_time="settled"
+    ).understood
+    assert (named.roles.label_time, "label_time" in named.guessed) == ("settled", False)
+
+
+@pytest.mark.parametrize(
+    ("known", "time", "why"),
+    [
+        (lambda n, ms: ms - (n % 20 == 0) * DAY_MS, "ts", "10 of 200 labels would have come"),
+        (lambda n, ms: "" if n == 3 else ms, "ts", "no time in every row with a label"),
+        (lambda _, ms: ms, "ta", "no times of events to set it beside"),
+        (lambda *_: "01/02/2013", "ts", "does not tell day from month"),
+    ],
+)
+def test_what_seems_to_be_the_labels_time_is_no_feature_either(
+    tmp_path: Path, known: Known, time: str, why: str
+) -> None:
+    text = timed(known).replace("ts,", f"{time},", 1)
+    history = imported(tmp_path, text)
+    assert history.understood.roles.label_time is None
+    assert "labeled_at" not in (*history.line.features.numeric, *history.line.features.categorical)
+    assert why in history.understood.left_out["labeled_at"]
+    if "would" not in why:  # a person's word stands, but for what cannot be read
+        with pytest.raises(LablineError, match=r"LL-IMPORT-(TIME|ROWS)"):
+            imported(tmp_path, text, label_time="labeled_at")
+        return
+    told = imported(tmp_path, text, label_time="labeled_at").understood
+    assert told.remarks == ("10 of 200 labels have a time before their events: lost",)
+
+
+def test_small_numbers_are_times_only_when_a_person_says_so(tmp_path: Path) -> None:
+    text = "weight,time,chick\n42.5,0,1\n51,2,1\n59,4,1\n"
+    history = imported(tmp_path, text, label="weight")
+    assert (history.understood.time_form, history.understood.roles.time) == (None, None)
+    assert history.line.features.numeric == ("time", "chick")
+    assert "time would be before 1990" in history.understood.remarks[0]
+    history = imported(tmp_path, text, label="weight", time="time")
+    assert [datum["event_time"] for datum in events(history)] == [0, 2_000, 4_000]
+
+
+def test_what_is_left_out_is_told_with_its_reason(tmp_path: Path) -> None:
+    def cells(n: int) -> list[str]:
+        return [
+            f"2013-01-{n % 28 + 1:02}" if n != 50 else "soon", str(n), "", f"{n},5", f"{n + 1},000",
+            "inf" if n == 7 else f"{n}.25", f'{{"a": {n}}}', f"note {n}", f"{n % 3},5", str(n % 2),
+        ]  # fmt: skip
+
+    header = ["time", "order_id", "none", "comma", "many", "odd", "nested", "note", "few", "label"]
+    text = "\n".join(";".join(row) for row in (header, *(cells(n) for n in range(60))))
+    told = imported(tmp_path, text.replace('"', "'"))
+    assert told.understood.left_out == {
+        "time": "is no time in line 52 ('soon')",
+        "none": "empty",
+        "comma": "numbers with a decimal comma, such as '0,5'",
+        "many": "thousands with a sign between, as in '1,000'",
+        "odd": "numbers but for 'inf'",
+        "nested": "objects or lists",
+        "note": "text with more than 50 different values",
+    }
+    assert told.understood.remarks == (
+        "time is no time in line 52 ('soon'): mend it, or name another with --time",
+        "few is taken as text: numbers with a decimal comma, such as '0,5'",
+        "order_id is a feature, as a quantity: if it is a name, take it out of the file",
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,14 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.cli.init_report import guess_table, to_check
 from engine.errors import LablineError
+from engine.models.learner import cold
+from engine.publish.cells import Cells
 from engine.publish.rows import csv_rows, csv_table
 from engine.workspace.check import check_workspace
 from engine.workspace.columns import Seen
@@ -16,6 +20,7 @@ from engine.workspace.inference import infer
 from engine.workspace.scaffold import event_schema, label_schema, scaffold
 from engine.workspace.workspace import Workspace
 from lab_replay.experiment import Experiment
+from lab_replay.imports import history_of
 from schemas.avro import Schema
 
 HEADER = ["Ride No", "Taken at", "City", "km", "note", "paid"]
@@ -129,7 +134,12 @@ def test_times(times: list[str], form: str) -> None:
         ({"time": "City"}, "LL-INIT-TIME: line 2: 'Ulm' in City is no time.*--time-format"),
         ({"time_format": "%d.%m.%Y"}, "LL-INIT-TIME: line 2: '2013-01-01T08:00:00Z' in Taken at"),
         ({"label": "City"}, "LL-INIT-COLUMN: 'City' cannot be the label and something else"),
-        ({"key": None, "label": "City"}, "LL-INIT-LABEL.*'Bonn', 'Ulm'.*--label-true 'Bonn'"),
+        (
+            {"key": None, "label": "City", "kind": "binary"},
+            "LL-INIT-LABEL.*yes or no.*'Bonn', 'Ulm'.*--label-true 'Bonn'",
+        ),
+        ({"key": None, "label": "City", "kind": "regression"}, "LL-INIT-LABEL.*to be a number"),
+        ({"kind": "anomaly", "key": None, "label": "City"}, "LL-INIT-LABEL.*yes or no"),
         ({"label_true": "maybe"}, "LL-INIT-LABEL.*'no', 'yes'"),
         ({"zone": "Mars/Olympus"}, "LL-TIME-ZONE.*'Mars/Olympus'"),
     ],
@@ -207,8 +217,91 @@ def test_a_line_without_labels_only_scores(tmp_path: Path) -> None:
     assert "experiment" not in json.dumps([str(p) for p in (tmp_path / "w").rglob("*.yaml")])
 
 
+KM = [[str(n), "2013-01-01", city, str(n / 2), word] for n, city, word in (
+    (1, "Ulm", "b"), (2, "Ulm", "a"), (3, "Bonn", ""), (4, "Bonn", "c"), (5, "Ulm", "c"),
+)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "field", "truths", "recipe"),
+    [
+        ({"label": "said"}, "multiclass", "string", ["b", "a", None, "c", "c"], "softmax"),
+        ({"label": "km"}, "regression", "double", [0.5, 1.0, 1.5, 2.0, 2.5], "linear"),
+        ({"kind": "anomaly"}, "anomaly", None, [], "half-space-trees"),
+        ({"label": "said", "label_true": "c"}, "binary", "boolean",
+         [False, False, None, True, True], "logistic"),
+        ({"label": "City", "label_true": "Ulm", "kind": "anomaly"}, "anomaly", "boolean",
+         [True, True, False, False, True], "half-space-trees"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_line(
+    tmp_path: Path, told: dict[str, Any], kind: str, field: str | None, truths: list[Any],
+    recipe: str,
+) -> None:  # fmt: skip
+    """What is written fits together, and its labels are what the file says."""
+    header = ["id", "t", "City", "km", "said"]
+    guess = guessed(header, KM, Roles(id=("id",), time="t")._replace(**told))
+    scaffold(tmp_path / "w", "rides", "rides.csv", guess)
+    space = Workspace(tmp_path / "w")
+    assert check_workspace(space) == []
+    line = space.line("rides")
+    assert line.kind == kind
+    assert line.classes == (("a", "b", "c") if kind == "multiclass" else ())
+    assert (line.decision.threshold is None) == (kind in ("regression", "anomaly"))
+    experiment = Experiment.load(space.experiment_path("rides"))
+    assert recipe in experiment.recipes
+    for told_recipe in experiment.recipes.values():
+        cold(told_recipe.recipe, line.kind, line.classes)
+    if field is None:
+        assert line.labels is None
+        return
+    schema = Schema.parse(label_schema("rides", guess))
+    assert schema.document["fields"][-1]["type"] == field
+    read: Any = Cells(schema, header).datum
+    assert [row and row[line.label or ""] for row in map(read, KM)] == truths
+
+
+def test_the_kind_of_a_label_is_what_the_lab_takes_it_for(tmp_path: Path) -> None:
+    """The same rules, from one place: a file that is replayed and one that is scaffolded."""
+    for name, cells in {
+        "words": ["a", "b", "c"], "numbers": ["1.5", "2", "3"], "few": ["1", "2", "3"],
+        "truth": ["yes", "no", "no"], "bits": ["0", "1", "1"],
+    }.items():  # fmt: skip
+        rows = [[str(n), f"2013-01-0{n + 1}", str(n / 3), cell] for n, cell in enumerate(cells)]
+        path = tmp_path / f"{name}.csv"
+        path.write_text(text(["id", "time", "x", "label"], rows))
+        replayed = history_of(path, cache_dir=tmp_path / "cache").line
+        roles = Roles(id=("id",), time="time", label="label")
+        guess = guessed(["id", "time", "x", "label"], rows, roles)
+        assert (guess.kind, guess.truth and guess.truth.classes) == (
+            replayed.kind, replayed.classes,
+        )  # fmt: skip
+
+
 def test_nothing_to_learn_from(tmp_path: Path) -> None:
     guess = guessed(["id", "t"], [["1", "1980"], ["2", "1981"]], Roles(id=("id",), time="t"))
     with pytest.raises(LablineError, match="LL-INIT-FEATURES"):
         scaffold(tmp_path / "w", "w", "w.csv", guess)
     assert not (tmp_path / "w").exists()
+
+
+def test_what_is_no_feature_is_told_with_its_reason() -> None:
+    header = ["id", "t", "x", "same", "comma", "few", "paid", "paid_at"]
+    rows = [
+        [str(n), f"2013-01-{n % 28 + 1:02}", str(n), "1", f"{n},5", f"{n % 2},5", "yn"[n % 2],
+         str(1_400_000_000 + n)]
+        for n in range(60)
+    ]  # fmt: skip
+    guess = guessed(header, rows, Roles(id=("id",), time="t", label="paid"))
+    assert [column.name for column in guess.numeric] == ["x"]
+    table = guess_table("a.csv", guess)
+    told = dict(zip(table.columns[0]._cells, table.columns[3]._cells, strict=True))
+    assert told["comma"] == "kept: numbers with a decimal comma, such as '0,5'"
+    assert (told["same"], told["paid_at"]) == ("kept: always the same", "kept")
+    checks = to_check(guess)
+    assert "paid_at is no feature: it tells when the label came; --label-time 'paid_at'?" in checks
+    assert "few is taken as text: numbers with a decimal comma, such as '0,5'" in checks
+    named = guessed(header, rows, Roles(id=("id",), time="t", label="paid", label_time="paid_at"))
+    assert named.label_times == []
+    assert named.labels_in_order
+    assert not named.in_order

@@ -1,12 +1,17 @@
 import builtins
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from engine.cli.lab import lab
 from engine.errors import LablineError
-from lab_replay.mlflow_log import log_experiment, tracking_uri_of
+from lab_replay import mlflow_place
+from lab_replay.mlflow_log import log_experiment
+from lab_replay.mlflow_place import tracking_uri_of
 from lab_replay.result import (
     Candidate,
     Cost,
@@ -34,7 +39,13 @@ def candidate(name: str, kind: str, loss: float) -> Candidate:
         metrics={"log_loss": loss, "roc_auc": None},
         events=9,
         windows=tuple(
-            Window(middle_ms=1_357_000_000_000 + n, events=3, metrics={"log_loss": loss + n})
+            Window(
+                middle_ms=1_357_000_000_000 + n,
+                end_ms=1_357_000_000_500 + n,
+                events=3,
+                metrics={"log_loss": loss + n},
+                so_far={"log_loss": loss + n / 2},
+            )
             for n in range(3)
         ),
         slices={"to & <from>": (Part(value="a/b", events=2, metrics={"log_loss": 0.5}),)},
@@ -94,8 +105,18 @@ def test_each_candidate_is_a_run_and_the_same_again_is_none(
     ]
     names = [file.path for file in client.list_artifacts(runs[0])]
     assert names == ["candidate.json", "report.html"]
+    (tmp_path / "newer").mkdir()
     where = Path(client.download_artifacts(runs[0], "report.html", str(tmp_path)))
     assert where.read_text() == "<p>hello"
+    ends = client.get_metric_history(runs[0], "so_far/log_loss")
+    assert [(m.step, m.timestamp, m.value) for m in ends] == [
+        (n, 1_357_000_000_500 + n, 0.25 + n / 2) for n in range(3)
+    ]
+    # a newer page takes the place of the one that was there
+    report.write_text("<p>newer")
+    assert log_experiment(result(), COSTS, report, state_dir=tmp_path / ".labline") == runs
+    where = Path(client.download_artifacts(runs[1], "report.html", str(tmp_path / "newer")))
+    assert where.read_text() == "<p>newer"
     # another result is another run; what did not change has none
     again = log_experiment(result(0.3), COSTS, report, state_dir=tmp_path / ".labline")
     assert again[0] not in runs
@@ -126,3 +147,76 @@ def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(LablineError, match=r"LL-MLFLOW-EXTRA.*extra 'mlflow'"):
         log_experiment(result())
+
+
+def test_insisting_without_the_extra_is_refused_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(mlflow_place, "find_spec", lambda _: None)
+    words = ["run", "nothing", "--workspace", str(tmp_path)]
+    refused = CliRunner().invoke(lab, [*words, "--mlflow"])
+    assert isinstance(refused.exception, LablineError)
+    assert refused.exception.code == "LL-MLFLOW-EXTRA"
+    for others in ([], ["--no-mlflow"]):  # these look for the workspace, which is not there
+        other = CliRunner().invoke(lab, [*words, *others])
+        assert isinstance(other.exception, LablineError)
+        assert not other.exception.code.startswith("LL-MLFLOW")
+
+
+def test_mlflow_is_kept_short_and_quiet_and_left_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    from mlflow.store.db import utils as store
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "99")  # the user's word counts
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    before, tries = dict(os.environ), store.MAX_RETRY_COUNT
+    level = logging.getLogger("mlflow").level
+    with mlflow_place.gently("sqlite:///x.db"):
+        assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "99"
+        assert int(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) <= 1
+        assert tries > store.MAX_RETRY_COUNT
+        assert not logging.getLogger("mlflow.store.db").isEnabledFor(logging.WARNING)
+    assert dict(os.environ) == before | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    assert tries == store.MAX_RETRY_COUNT
+    assert logging.getLogger("mlflow").level == level
+
+
+def test_a_store_that_cannot_be_opened_is_one_line_without_secrets(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    (tmp_path / "m.db").mkdir()
+    for uri in (f"sqlite:///{tmp_path / 'm.db'}", "nonsense://me:secret@here/x?password=secret"):
+        with pytest.raises(LablineError, match="LL-MLFLOW: MLflow at ") as refused:
+            log_experiment(result(), tracking_uri=uri)
+        assert "\n" not in refused.value.message
+        assert "secret" not in str(refused.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_was_logged_is_known_by_content_and_place(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    store, files = f"sqlite:///{tmp_path / 'm.db'}", ("result.json", "report.html")
+    for name in files:
+        (tmp_path / name).write_text(name)
+
+    def known(uri: str = store) -> bool:
+        return mlflow_place.is_logged(tmp_path, files, uri)
+
+    assert not known()
+    runs = log_experiment(result(), tracking_uri=store)
+    mlflow_place.mark_logged(tmp_path, files, store, runs)
+    assert known()
+    assert not known(f"sqlite:///{tmp_path / 'other.db'}")
+    (tmp_path / "report.html").write_text("another")
+    assert not known()
+    mlflow_place.mark_logged(tmp_path, files, store, [*runs, "never-there"])
+    assert not known()
+    mlflow_place.mark_logged(tmp_path, files, "http://me:secret@runs.lan", runs)
+    assert known("http://you@runs.lan")
+    assert "secret" not in (tmp_path / "mlflow.json").read_text()
+    for spoilt in ("", "[]", "{}", '{"runs": 3}'):
+        (tmp_path / "mlflow.json").write_text(spoilt)
+        assert not known()

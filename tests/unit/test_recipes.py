@@ -49,6 +49,10 @@ def refusal(recipe: str, kind: str = "binary", **more: Any) -> LablineError:
          "seed=1"),
         ("multiclass", "KNNClassifier()", "engine=LazySearch(window_size=50)", "parameters"),
         ("regression", "KNNRegressor(engine=1)", "engine=LazySearch(window_size=50)", "parameters"),
+        ("binary", "NoChange()", "NoChange: missing a required argument: 'probability'",
+         "its parameters: probability"),
+        ("binary", "Perceptron(l3=1)", "Perceptron: got an unexpected keyword argument 'l3'",
+         "see Perceptron's parameters in river's documentation"),
         ("anomaly", "GaussianScorer()", "unknown estimator", "did you mean"),
         ("binary", "LogisticRegression(l1=0.1, l2=0.1)", "joint use of L1 and L2", "parameters"),
         ("anomaly", "HalfSpaceTrees(limits={'x': 1}, seed=1)", "does not score", "parameters"),
@@ -208,6 +212,12 @@ def test_a_dict_in_a_recipe_is_no_placeholder() -> None:
 
 def test_names_that_would_be_equal_are_numbered() -> None:
     assert len(grid("Select({a}) | BaseRate()", {"a": ["x y", "x-y", "X-Y"]})) == 3
+
+
+def test_names_that_would_be_too_long_are_cut_and_numbered() -> None:
+    found = grid("Select({a}) | BaseRate()", {"a": ["x" * 90, "x" * 91, "y", "x-3"]}, 20)
+    assert list(found) == [f"a-{'x' * 16}-1", f"a-{'x' * 16}-2", "a-y", "a-x-3"]
+    assert len(grid("Select({a}) | BaseRate()", {"a": ["x", "x-3", "X"]})) == 3
 
 
 @pytest.mark.parametrize(

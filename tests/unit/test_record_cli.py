@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from engine.cli.main import app
 from engine.errors import LablineError
 from engine.workspace.workspace import Workspace
+from lab_replay import import_order
 from lab_replay.recording import Recording
+from lab_replay.storage import Store
 
 ROWS = "\n".join(
     ["id,day,temp,rain"]
@@ -17,8 +19,23 @@ ROWS = "\n".join(
 )
 
 
+#: Labels come after 1 to 13 hours, in another order than their events; one came not yet.
+LATE = "\n".join(
+    ["id,time,temp,late,known"]
+    + [
+        f"s{n},2012-01-01T{n:02}:00:00Z,{n}.5,"
+        + (f"{'yes' if n % 3 else 'no'},2012-01-02T{n * 5 % 13:02}:00:00Z" if n != 7 else ",")
+        for n in range(1, 20)
+    ]
+)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
+
+
 def labline(*arguments: str) -> str:
-    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
+    result = run(*arguments)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         assert isinstance(result.exception, LablineError), result.exception
         return str(result.exception)
@@ -50,6 +67,71 @@ def test_a_file_is_recorded_as_the_topics_it_would_be_published_to(space: Path) 
     )
     assert "LL-RECORDING-EXISTS" in labline(*arguments, "--out", out)
     assert "LL-RECORDING-FILE" in labline(*arguments, "--out", out, "--redact", "id")
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> tuple[str, ...]:
+    """Return the command that records labels of a time of their own."""
+    (tmp_path / "late.csv").write_text(LATE)
+    root, file = str(tmp_path / "late"), str(tmp_path / "late.csv")
+    told = ["--id", "id", "--time", "time", "--label", "late", "--label-time", "known"]
+    said = run("init", root, "--from", file, *told).stderr
+    assert f"labline publish late.events {file}\n" in said
+    assert f"labline publish late.labels {file} --sort\n" in said
+    assert "rows are not in order of known: publish --sort sends the labels so" in said
+    out = str(tmp_path / "r")
+    return "record", "late.events", "late.labels", "--file", file, "-w", root, "--out", out
+
+
+def test_labels_are_recorded_in_the_order_in_which_they_came(late: tuple[str, ...]) -> None:
+    assert "37 records in" in labline(*late)
+    recording, schema = Recording.open(late[-1]), Workspace(Path(late[-3])).schema_of("late.labels")
+    records = [r for batch in recording.records("late.labels", 0) for r in batch]
+    times_ms = [record[1] for record in records]
+    assert times_ms == sorted(times_ms)
+    told = [schema.decode(record[3]) for record in records]
+    assert [datum["id"] for datum in told if isinstance(datum, dict)][:4] == [
+        "s13", "s8", "s3", "s16",
+    ]  # fmt: skip
+    assert [record[0] for record in records] == list(range(18))  # s7 has no label, nor its time
+
+
+def test_rows_out_of_order_are_sorted_as_far_as_memory_goes(
+    late: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_order, "SORT_MAX_ROWS", 17)
+    told = labline(*late)
+    assert "LL-IMPORT-ORDER: more than 17 rows" in told
+    assert "record late.labels from a copy of the file that is sorted by its event time" in told
+    assert not Path(late[-1]).exists()
+    assert "19 records in" in labline(*late[:2], *late[3:])  # events are in order: none is held
+
+
+def test_a_refused_recording_leaves_nothing_behind(late: tuple[str, ...]) -> None:
+    """What the second topic refuses leaves nothing of the first."""
+    file = Path(late[4])
+    file.write_text(LATE.replace(",yes,2012", ",perhaps,2012", 1))
+    assert "LL-RECORDING-ROWS: 1 rows are no LateLabel: line 2" in labline(*late)
+    assert not Path(late[-1]).exists()
+    file.write_text(LATE)
+    assert "37 records in" in labline(*late)
+
+
+def test_a_recording_that_is_cut_short_leaves_nothing_behind(
+    late: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = Store.upload
+
+    def full(store: Store, name: str, path: Path) -> None:
+        if name.startswith("late.labels"):
+            raise KeyboardInterrupt
+        upload(store, name, path)
+
+    monkeypatch.setattr(Store, "upload", full)
+    run(*late)
+    assert not Path(late[-1]).exists()
+    monkeypatch.undo()
+    assert "37 records in" in labline(*late)
 
 
 def test_rows_that_a_schema_rejects_are_named_and_nothing_is_recorded(space: Path) -> None:

@@ -140,6 +140,7 @@ def test_damage_at_any_byte_is_refused_before_its_records(
 
 def test_damage_names_the_place(tmp_path: Path) -> None:
     many: list[Record] = [(2 * n, n, None, b"v", None) for n in range(BLOCK_RECORDS + 10)]
+    after = 2 * BLOCK_RECORDS
     recording = make(tmp_path, many)
     file = partition_path(tmp_path, TOPIC, 2)
     data = bytearray(file.read_bytes())
@@ -147,11 +148,16 @@ def test_damage_names_the_place(tmp_path: Path) -> None:
     file.write_bytes(data)
     batches = recording.records(TOPIC, 2)
     assert next(batches) == many[:BLOCK_RECORDS]
-    with pytest.raises(LablineError, match=r"offsets 10000 to 10018 \(10 records\)"):
+    with pytest.raises(LablineError, match=rf"offsets {after} to {after + 18} \(10 records\)"):
         next(batches)
     file.write_bytes(data[:-1])
-    with pytest.raises(LablineError, match=r"ends within its block with offsets 10000 to 10018"):
+    with pytest.raises(LablineError, match=rf"ends within its block with offsets {after} to"):
         list(recording.records(TOPIC, 2))
+    with pytest.raises(LablineError, match=rf"what is lost begins in .* offsets {after} to"):
+        Recording.open(tmp_path)
+    file.write_bytes(data[:300])
+    with pytest.raises(LablineError, match=rf"begins in .* offsets 0 to {after - 2}"):
+        Recording.open(tmp_path)
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip", "gone"])

@@ -27,7 +27,7 @@ from lab_replay.result import (
     Versus,
     Window,
 )
-from lab_replay.table import result_table
+from lab_replay.table import best_figures, result_table
 
 EVIL = "</script><img src=x onerror=alert(1)>\"'&"
 
@@ -36,8 +36,10 @@ def candidate(name: str, kind: str, loss: float | None, auc: float | None) -> Ca
     windows = tuple(
         Window(
             middle_ms=1_357_000_000_000 + n * 86_400_000,
+            end_ms=1_357_040_000_000 + n * 86_400_000,
             events=9,
             metrics={"roc_auc": auc, "log_loss": loss},
+            so_far={"roc_auc": auc, "log_loss": loss and loss / (n + 1)},
         )
         for n in range(3)
     )
@@ -102,11 +104,73 @@ def test_the_headline_answers_in_figures() -> None:
     assert "too few labels" in headline(result(candidate("a", "candidate", None, None), RATE))
 
 
+def test_numbers_of_rows_are_called_rows() -> None:
+    """A file without times: nothing in the page is a day of 1970."""
+    sure = Versus(other="rate", loss="brier", events=1_234, difference=-0.1, low=-0.2, high=-0.01,
+                  alpha=0.05, verdict="better", decided_at=736, decided_ms=736)  # fmt: skip
+    window = LINEAR.windows[0].model_copy(update={"middle_ms": 1_111, "end_ms": 2_222})
+    drift = Drift(what="error", event_time_ms=3_333)
+    told = {"windows": (window,), "versus": (sure,), "drift": (drift,)}
+    one = result(LINEAR.model_copy(update=told), RATE.model_copy(update={"windows": ()}),
+                 clock="rows")  # fmt: skip
+    assert headline(one).endswith(", certain after 736 labels (row 736).")
+    html = render(one)
+    assert "1970" not in html
+    for words in (
+        "Over the rows", "middle of the window</th>", ">row 1,111</th>", ">row 2,222</th>",
+        "<dt>row 3,333</dt>", "certain after 736 labels (row 736)",
+        "each label was known right after its event", "labels: right after their events",
+    ):  # fmt: skip
+        assert words in html
+    curves = next(text for text in Elements(html).scripts if '"times"' in text)
+    drawn = json.loads(curves)
+    assert (drawn["clock"], drawn["times"], drawn["ends"]) == ("rows", [1_111], [2_222])
+    assert drawn["marks"][0]["at"] == 3_333
+
+
+def test_when_labels_came_is_told_as_it_was() -> None:
+    texts = {
+        ("recorded", "recorded"): "each label came when it really came",
+        ("recorded", "events"): "each label was known right after its event, because the recording",
+        ("6h", "events"): "each label came 6h after its event",
+        ("none", "rows"): "each label came at once",
+    }
+    for (delay, clock), text in texts.items():
+        html = render(result(LINEAR, RATE, delay=delay, clock=clock))
+        assert [other in html for other in texts.values()] == [
+            other == text for other in texts.values()
+        ]
+
+
+def test_who_answered_less_cannot_lead() -> None:
+    picky = candidate("picky", "candidate", 0.1, 0.99).model_copy(update={"events": 400})
+    one = result(picky, TREE, RATE)
+    assert [found.name for found in one.ranked()] == ["tree", "rate", "picky"]
+    assert "tree answers best, ahead of the best baseline" in headline(one)
+    best = best_figures(one)["log_loss"]
+    assert best is not None
+    assert best.name == "tree"
+    assert headline(result(picky, RATE)) == (
+        "Over 1,234 labelled events, no candidate answered all; picky answered 400:"
+        " log loss 0.1000, which cannot be held against rate's 0.5000 over 1,234."
+    )
+    given_up = picky.model_copy(update={"stopped_at": 320})
+    console = Console(width=200, file=io.StringIO())
+    console.print(result_table(result(given_up, TREE, RATE)))
+    assert "picky, given up after 320 labels" in console.file.getvalue()  # type: ignore[attr-defined]
+    stumbling = TREE.model_copy(update={"learn_failed": 12})
+    assert headline(result(stumbling, RATE)).endswith("It raised 12 times when it learned.")
+    early = result(candidate("a", "candidate", None, None), warm_up=9_000).model_copy(
+        update={"counts": Counts(events=2_000, labelled=0)}
+    )
+    assert headline(early).endswith("the warm-up of 9,000 events leaves no label to count.")
+
+
 def test_json_round_trip() -> None:
     one = result(TREE, LINEAR, RATE)
     assert ExperimentResult.from_json(one.to_json()) == one
     assert ExperimentResult.from_json(one.to_json()).to_json() == one.to_json()
-    for bad in ("", "{}", one.to_json().replace('"format": 2', '"format": 1')):
+    for bad in ("", "{}", one.to_json().replace('"format": 3', '"format": 2')):
         with pytest.raises(LablineError, match="LL-RESULT-INVALID: x"):
             ExperimentResult.from_json(bad, "x")
     with pytest.raises(ValueError, match="finite"):
@@ -161,6 +225,34 @@ def test_a_curve_ends_where_its_candidate_was_given_up() -> None:
     data = json.loads(Elements(page).scripts[0])
     assert [one["values"]["log_loss"] for one in data["series"]] == [[0.25] * 3, [0.4, None, None]]
     assert "given up after 500 labels" in page
+
+
+def test_curves_are_by_window_or_so_far_and_their_figures_stand_below() -> None:
+    page = render(result(LINEAR, RATE))
+    data = json.loads(Elements(page).scripts[0])
+    assert [end - middle for middle, end in zip(data["times"], data["ends"], strict=True)] == [
+        40_000
+    ] * 3
+    assert data["series"][0]["values"]["log_loss"] == [0.25, 0.25, 0.25]
+    assert data["series"][0]["so_far"]["log_loss"] == [0.25, 0.125, 0.0833333]
+    assert "log loss by window, as a table" in page
+    so_far = page[page.index("log loss so far, as a table") :]
+    rows = re.findall(r"<tr><th scope=\"row\">([^<]+)</th>(.*?)</tr>", so_far)[:3]
+    assert [(when, re.findall(r"<td>([^<]+)</td>", cells)[0]) for when, cells in rows] == [
+        ("2013-01-01 11:33", "0.2500"),
+        ("2013-01-02 11:33", "0.1250"),
+        ("2013-01-03 11:33", "0.0833"),
+    ]
+
+
+def test_what_raised_when_it_learned_is_told_where_there_is_any() -> None:
+    raised = LINEAR.model_copy(update={"learn_failed": 4_321})
+    for candidates, told in (((LINEAR, RATE), False), ((raised, RATE), True)):
+        console = Console(width=100, record=True, file=io.StringIO(), color_system=None)
+        console.print(result_table(result(*candidates)))
+        for text in (console.export_text(), render(result(*candidates))):
+            assert ("4,321" in text) is told
+            assert ("raised" in text) is told
 
 
 def full(name: str, total: float) -> Candidate:

@@ -132,6 +132,7 @@ MAPPED = Schema.parse(
         ("a,1,02.01.2013,NA,rain", {"id": "a/1", "at": 1357081200000, "x": None, "won": True}),
         ("a,1,02.07.2013,-,fog", {"id": "a/1", "at": 1372716000000, "x": None, "won": False}),
         ("a,1,02.07.2013,1,NA", None),
+        ("a,1,,1,NA", None),  # nothing else of a row to skip is looked at
         ("a,,02.07.2013,1,fog", "missing-cell"),
         ("a,1,2013-07-02,1,fog", "unreadable-cell"),
         ("a,1,02.07.2013,1,snow", "unreadable-cell"),

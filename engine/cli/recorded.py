@@ -1,0 +1,159 @@
+"""A line's topics recorded for a replay, and kept for the next one as long as they are the same."""
+
+import hashlib
+import logging
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from engine.broker.clients import admin_client
+from engine.cli.progress import counting
+from engine.errors import LablineError
+from engine.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from engine.core.line import Line
+    from lab_replay.ranges import Ranges
+    from lab_replay.recording import Recording
+    from lab_replay.recording_format import Manifest, PartitionFile
+
+TIMEOUT_S = 10.0
+OUT_OF_RANGE = "LL-RECORDING-RANGE"
+
+
+class Bounds(NamedTuple):
+    """Which stretch of a line's topics.
+
+    Attributes
+    ----------
+    since, until
+        Times as people write them; None: as far as there is.
+    names
+        What the two are called in an error.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    names: tuple[str, str] = ("from", "to")
+
+
+def recorded(space: Workspace, line: "Line", bounds: Bounds = Bounds()) -> "Recording":  # noqa: B008
+    """Record a line's topics, or a stretch of them; what was recorded before and is whole stays.
+
+    What is there now decides: topics that have grown into the stretch since are recorded again,
+    and so are topics that were deleted and made anew. What retention took is still in the
+    recording, so that one stays.
+
+    Raises
+    ------
+    LablineError
+        ``LL-RECORDING-RANGE`` when there is nothing to record, ``LL-LAB-BROKER``, and what
+        `lab_replay.recorder.record` raises.
+    """
+    from lab_replay.recorder import is_recorded
+    from lab_replay.recording import Recording
+
+    broker, topics = space.bootstrap(), [t for t in (line.events, line.labels) if t is not None]
+    kept = space.state_dir / "recordings"
+    cluster = _cluster(broker, line, kept)
+    folder = kept / _name(broker, cluster, line.name, topics, bounds)
+    before = Recording.open(folder) if is_recorded(folder) else None
+    try:
+        ranges = _ranges(broker, topics, bounds)
+    except LablineError as error:
+        if before is None or error.code != OUT_OF_RANGE:
+            raise
+        ranges = {}  # retention took all of it
+    if before is not None:
+        if _covers(before.manifest, ranges):
+            typer.echo(f"nothing new since it was recorded: {folder}", err=True)
+            return before
+        typer.echo(f"{' or '.join(topics)} has grown: recorded again", err=True)
+        shutil.rmtree(folder)
+    opened = _record(broker, topics, folder, bounds)
+    if not _covers(opened.manifest, ranges):
+        typer.echo(
+            "that is up to where the topics ended when it was cut off: the same command again"
+            " records all of them",
+            err=True,
+        )
+    return opened
+
+
+def _record(broker: str, topics: list[str], folder: Path, bounds: Bounds) -> "Recording":
+    from lab_replay.recorder import record, recording_ranges
+    from lab_replay.recording import Recording
+
+    since, until = ([bound] if bound else [] for bound in (bounds.since, bounds.until))
+    ranges = recording_ranges(broker, topics, folder, since=since, until=until)
+    total = sum(end - start for found in ranges.values() for start, end in found.values())
+    with counting("recording", total) as progress:
+        try:
+            record(broker, topics, folder, since=since, until=until, progress=progress)
+        except KeyboardInterrupt:
+            typer.echo("cut off; what is there is kept: the same command goes on", err=True)
+            raise
+    return Recording.open(folder)
+
+
+def _ranges(broker: str, topics: list[str], bounds: Bounds) -> "Ranges":
+    from lab_replay.ranges import bound, is_empty, resolve
+
+    since, until = (
+        bound([text] if text else [], name)
+        for text, name in zip((bounds.since, bounds.until), bounds.names, strict=True)
+    )
+    ranges = resolve(broker, topics, since, until, bounds.names)
+    events, within = topics[0], bounds.since or bounds.until
+    if is_empty({events: ranges[events]}):
+        raise LablineError(
+            OUT_OF_RANGE,
+            f"{events} has no records{' there, only its labels have' if within else ''}",
+            "choose a stretch that has events"
+            if within
+            else f"publish some first (labline publish {events}), or replay a file",
+        )
+    return ranges
+
+
+def _cluster(broker: str, line: "Line", kept: Path) -> str:
+    """Return which cluster answers."""
+    quiet = logging.Logger("labline.probe", logging.CRITICAL + 1)  # the error says it in one line
+    admin = AdminClient({"bootstrap.servers": broker}, logger=quiet)
+    try:
+        return str(admin.list_topics(timeout=TIMEOUT_S).cluster_id)
+    except KafkaException as error:
+        raise LablineError(
+            "LL-LAB-BROKER",
+            f"no Kafka answers at {broker}, so {line.events} cannot be recorded",
+            f"labline status; or replay a recording: those kept are in {kept}",
+        ) from error
+
+
+def _name(broker: str, cluster: str, line: str, topics: list[str], bounds: Bounds) -> str:
+    """Return the folder of a stretch: another one where the topics are others of the same names."""
+    admin = admin_client(broker)  # held: its answers go with it
+    asked = admin.describe_topics(TopicCollection(topics), request_timeout=TIMEOUT_S)
+    ids = [str(asked[topic].result().topic_id) for topic in topics]
+    told = repr((cluster, topics, ids, bounds.since, bounds.until))
+    texts = (bounds.since or "start", bounds.until or "end")
+    readable = "-".join(re.sub(r"[^A-Za-z0-9.+-]", "", text) for text in texts)
+    return f"{line}-{readable}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def _covers(manifest: "Manifest", ranges: "Ranges") -> bool:
+    """Tell whether all that there is now was recorded."""
+    return all(_holds(manifest.topics.get(topic, {}), found) for topic, found in ranges.items())
+
+
+def _holds(files: Mapping[int, "PartitionFile"], found: Mapping[int, tuple[int, int]]) -> bool:
+    return all(
+        start == end or (p in files and files[p].start <= start and end <= files[p].end)
+        for p, (start, end) in found.items()
+    )

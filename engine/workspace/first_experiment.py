@@ -1,0 +1,73 @@
+"""The first recipes to compare on somebody's own data, by kind of line."""
+
+from engine.core.line import Kind
+from engine.errors import LablineError
+from engine.workspace.guess import Guess
+
+METRICS: dict[Kind, str] = {
+    "binary": "log_loss, roc_auc",
+    "multiclass": "log_loss, accuracy, macro_f1",
+    "regression": "mae, rmse, r2",
+    "anomaly": "roc_auc",
+}
+
+
+def first_experiment(name: str, guess: Guess, times: list[str]) -> str:
+    """Return an experiment as its file has it.
+
+    Parameters
+    ----------
+    times
+        What is taken from the event time.
+
+    Raises
+    ------
+    LablineError
+        ``LL-INIT-FEATURES`` when an anomaly line would have no number.
+    """
+    numbers = [column.name for column in guess.numeric] + times
+    words = [column.name for column in guess.categorical]
+    recipes = _recipes(guess.kind, numbers, words)
+    listed = "".join(f"  {key}: >-\n    {recipe}\n" for key, recipe in recipes.items())
+    return f"""\
+# Which recipe to put in charge? Replayed as the factory would have run it.
+line: {name}
+recipes:
+{listed}metrics: [{METRICS[guess.kind]}]  # the first decides
+"""
+
+
+def _recipes(kind: Kind, numbers: list[str], words: list[str]) -> dict[str, str]:
+    if kind == "anomaly":
+        return _detectors(numbers)
+    scaled = f"({_select(numbers)} | StandardScaler())" if numbers else ""
+    one_hot = f"({_select(words)} | OneHotEncoder())" if words else ""
+    both = f"({' + '.join(part for part in (one_hot, scaled) if part)})"
+    if kind == "regression":
+        tree = "HoeffdingTreeRegressor(grace_period=100)"
+        linear = f"{both} | LinearRegression(optimizer=SGD(0.01))"
+        return {"linear": linear} | _if(numbers, {"hoeffding-tree": tree})
+    first, last = ("logistic", "Logistic") if kind == "binary" else ("softmax", "Softmax")
+    tree = "HoeffdingTreeClassifier(grace_period=100, leaf_prediction='mc')"
+    return {first: f"{both} | {last}Regression(optimizer=SGD(0.01))"} | _if(
+        numbers, {"hoeffding-tree": tree, "naive-bayes": "StandardScaler() | GaussianNB()"}
+    )
+
+
+def _detectors(numbers: list[str]) -> dict[str, str]:
+    if not numbers:
+        raise LablineError(
+            "LL-INIT-FEATURES",
+            "no column is a number, and anomalies are looked for in numbers",
+            "add a column, or name a --label",
+        )
+    return _if(numbers, {"half-space-trees": "MinMaxScaler() | HalfSpaceTrees(seed=1)"})
+
+
+def _if(numbers: list[str], recipes: dict[str, str]) -> dict[str, str]:
+    """Return recipes over the numbers, if there are any."""
+    return {name: f"{_select(numbers)} | {recipe}" for name, recipe in recipes.items() if numbers}
+
+
+def _select(names: list[str]) -> str:
+    return f"Select({', '.join(map(repr, names))})"

@@ -1,0 +1,32 @@
+"""Two runs of one experiment's name: the second waits for the first."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from lab_replay.alone import alone
+from lab_replay.experiment import Experiment
+from lab_replay.run import run_experiment
+from tests.broker.process import until
+from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
+
+
+def test_a_run_waits_for_who_writes_into_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording, out = recorded(tmp_path / "past"), tmp_path / "out"
+    declared = Experiment.of(LINE.name, {"linear": MODELS["linear"]})
+    found = []
+
+    def run() -> None:
+        found.append(run_experiment(declared, LINE, (EVENT, LABEL), recording, out))
+
+    thread = threading.Thread(target=run)
+    with alone(out):
+        thread.start()
+        until("a word of who waits", lambda: "waiting" in capsys.readouterr().err)
+        assert found == []
+        assert [path.name for path in out.iterdir()] == [".lock"]
+    thread.join()
+    assert [one.name for one in found[0].candidates] == ["linear", "base-rate"]
