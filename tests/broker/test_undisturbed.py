@@ -32,7 +32,7 @@ pytestmark = pytest.mark.broker
 FIRST, LAST = date(2013, 1, 1), date(2013, 1, 14)
 BEFORE = 1_000  # records that are published before the lab begins
 PIECE = 10  # and then at once; the next ones when the factory has taken some
-RECIPE = "StandardScaler() | LogisticRegression()"
+RECIPE = "Select('dep_delay') | StandardScaler() | LogisticRegression()"
 READING = {"ApiVersions", "Metadata", "ListOffsets", "Fetch", "OffsetForLeaderEpoch",
            "DescribeCluster", "DescribeConfigs"}  # fmt: skip
 # librdkafka asks who coordinates the group that it must be configured with. It is a question and

@@ -25,7 +25,7 @@ def test_a_run_waits_for_who_writes_into_its_folder(
     thread = threading.Thread(target=run)
     with alone(out):
         thread.start()
-        until("a word of who waits", lambda: "waiting" in capsys.readouterr().err)
+        until("a word of who waits", lambda: "waiting" in capsys.readouterr().err, 20)
         assert found == []
         assert [path.name for path in out.iterdir()] == [".lock"]
     thread.join()

@@ -1,5 +1,7 @@
 """A replay from a plain script: its processes do not run the script again."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,18 +47,31 @@ class Ends:
         return {True: 0.5}
 """
 ROWS = 4_000
+END_S = 120
+
+
+def ended(command: list[str], folder: Path) -> tuple[int, str, str]:
+    """Run a program to its end; one that never ends is killed, with all that it started."""
+    process = subprocess.Popen(
+        command, cwd=folder, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        out, err = process.communicate(timeout=END_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+    return process.returncode, out, err
 
 
 def test_a_script_without_a_guard_runs_once_and_uses_processes(tmp_path: Path) -> None:
     rows = [f"{n},{n % 7},{int(n % 7 > 3)}" for n in range(ROWS)]
     (tmp_path / "rows.csv").write_text("\n".join(["id,x,label", *rows]) + "\n")
     (tmp_path / "script.py").write_text(SCRIPT)
-    done = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout.splitlines() == [
+    code, out, err = ended([sys.executable, "script.py"], tmp_path)
+    assert code == 0, err
+    assert "Traceback" not in err
+    assert out.splitlines() == [
         "begins", "processes 2", "10 models", "10 models of the script itself",
     ]  # fmt: skip
 

@@ -207,3 +207,11 @@ def test_any_text_gets_a_name_so_that_what_is_wrong_with_it_is_said(recipe: str,
     assert list(named([recipe])) == [name]
     if recipe:
         Experiment.of("flights-delay", named([recipe]))
+
+
+def test_a_grid_s_name_replaces_no_other_outside_of_files_either() -> None:
+    grid = {"recipe": "ARFClassifier(n_models={n}, seed=1)", "grid": {"n": [5, 6]}}
+    recipes = {"a-n-5": "BaseRate()", "a": grid}
+    experiment = Experiment.of("flights-delay", recipes)  # type: ignore[arg-type]
+    with pytest.raises(LablineError, match="two recipes have the name a-n-5"):
+        candidates_of(experiment, LINE)
