@@ -21,13 +21,13 @@ from engine.demo.recorded import record_flights
 from engine.models.recipes import parse
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
-from lab_replay.experiment import Experiment
-from lab_replay.replay import replay
-from lab_replay.rows import Rows
-from lab_replay.run import run_experiment
-from lab_replay.steps import steps_of
-from lab_replay.trial import Trial
-from lab_replay.units import EACH, Outcome, Unit, run_unit
+from lab_replay.experiments.experiment import Experiment
+from lab_replay.experiments.run import run_experiment
+from lab_replay.replay.replay import replay
+from lab_replay.replay.rows import Rows
+from lab_replay.replay.steps import steps_of
+from lab_replay.replay.trial import Trial
+from lab_replay.replay.units import EACH, Outcome, Unit, run_unit
 
 LINE = "flights-delay"
 

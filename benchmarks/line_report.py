@@ -14,9 +14,9 @@ from typing import Any
 from engine.core.line import Line
 from engine.core.record import Record
 from engine.models.control import Control
-from lab_replay.line_facts import Schemas, facts_of
-from lab_replay.line_sources import Sources
-from lab_replay.report_line import line_headline, render_line
+from lab_replay.reports.line_facts import Schemas, facts_of
+from lab_replay.reports.line_sources import Sources
+from lab_replay.reports.report_line import line_headline, render_line
 from schemas.avro import Schema
 from schemas.engine_schemas import engine_schema
 from topics.naming import line_topics

@@ -13,10 +13,10 @@ from engine.errors import LablineError
 from engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from lab_replay.clock import Clock
-    from lab_replay.compare import Comparison
-    from lab_replay.prediction_log import PredictionLog
-    from lab_replay.result import Versus
+    from lab_replay.evaluation.clock import Clock
+    from lab_replay.evaluation.compare import Comparison
+    from lab_replay.evaluation.prediction_log import PredictionLog
+    from lab_replay.evaluation.result import Versus
 
 LOSS_TITLES = {"brier": "Brier score", "log_loss": "log loss", "absolute": "absolute error"}
 PLOT_ROWS, PLOT_WIDTH = 16, 61
@@ -41,8 +41,8 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two candidates on the same events, in the order in which labels came."""
-    from lab_replay.clock import clock_of
-    from lab_replay.compare import compare as compared
+    from lab_replay.evaluation.clock import clock_of
+    from lab_replay.evaluation.compare import compare as compared
 
     space = Workspace.find(workspace)
     log, name, other = _paired(space.state_dir / "experiments", one, two, experiment)
@@ -65,7 +65,7 @@ def sentence(name: str, found: "Versus", clock: "Clock" = "recorded") -> str:
 
     Examples
     --------
-    >>> from lab_replay.result import Versus
+    >>> from lab_replay.evaluation.result import Versus
     >>> print(sentence("linear", Versus(
     ...     other="tree", loss="brier", events=9_000, difference=-0.02, low=-0.03, high=-0.01,
     ...     alpha=0.05, verdict="better", decided_at=7_104, decided_ms=1_359_893_400_000)))
@@ -120,7 +120,7 @@ def _paired(
     folder: Path, one: str, two: str, experiment: str | None
 ) -> tuple["PredictionLog", str, str]:
     """Return a log that holds both candidates, and their names in it."""
-    from lab_replay.compare import aligned
+    from lab_replay.evaluation.compare import aligned
 
     (first, name), (second, other) = (_split(folder, each, experiment) for each in (one, two))
     log = _log(folder, first, name)
@@ -153,7 +153,7 @@ def _experiments(folder: Path) -> list[str]:
 
 def _log(folder: Path, experiment: str, name: str) -> "PredictionLog":
     """Return an experiment's predictions, in which the candidate is."""
-    from lab_replay.prediction_log import PredictionLog
+    from lab_replay.evaluation.prediction_log import PredictionLog
 
     known = _experiments(folder)
     if experiment not in known:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from engine.cli.init_report import label_told
 
 if TYPE_CHECKING:
-    from lab_replay.imports import ImportedHistory, Understood
+    from lab_replay.files.history import ImportedHistory, Understood
 
 NAMES_MAX = 20
 ROW_NUMBER = "the row's number"

@@ -12,8 +12,8 @@ from engine.models.lean import import_river
 from engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from lab_replay.experiment import Experiment
-    from lab_replay.result import ExperimentResult
+    from lab_replay.evaluation.result import ExperimentResult
+    from lab_replay.experiments.experiment import Experiment
 
 lab = typer.Typer(help="Replay history, compare learners, re-run the factory's past.")
 
@@ -63,8 +63,8 @@ def replay(
 ) -> None:
     """Replay history over recipes, beside baselines; table and report. A file needs no broker."""
     import_river()
-    from lab_replay.experiment import Experiment
-    from lab_replay.models import named
+    from lab_replay.experiments.experiment import Experiment
+    from lab_replay.experiments.models import named
 
     asked = Asked(line, id_column, time_column, label_column, kind, label_time)
     past = past_of(source, asked, workspace)
@@ -96,8 +96,8 @@ def run(
     """Replay history over an experiment's recipes; table, report, registered versions."""
     import_river()
     from engine.cli.lab_history import past_of_experiment
-    from lab_replay.experiment import Experiment
-    from lab_replay.mlflow_place import is_installed, not_installed
+    from lab_replay.experiments.experiment import Experiment
+    from lab_replay.experiments.mlflow_place import is_installed, not_installed
 
     if mlflow and not is_installed():
         raise not_installed()
@@ -116,8 +116,8 @@ def run(
 def _replayed(
     declared: "Experiment", past: Past, scheduler: str | None, source: str = ""
 ) -> "ExperimentResult":
-    from lab_replay.replay import records_of
-    from lab_replay.run import learners_of, run_experiment, trial_of
+    from lab_replay.experiments.run import learners_of, run_experiment, trial_of
+    from lab_replay.replay.replay import records_of
 
     trial = trial_of(declared, past.line, past.schemas, past.recording, past.writers, source)
     total = records_of(
@@ -149,7 +149,7 @@ def _register(result: "ExperimentResult", space: Workspace) -> None:
     """Register what could be promoted; who cannot sign has the figures all the same."""
     from engine.models.registry import Registry
     from engine.models.signing import Signer, load_public_keys
-    from lab_replay.run import register
+    from lab_replay.experiments.run import register
 
     if not space.private_key.is_file():
         typer.echo("nothing registered: no signing key; labline models keygen makes one", err=True)
@@ -164,12 +164,17 @@ def _log_to_mlflow(
     result: "ExperimentResult", folder: Path, state_dir: Path, *, again: bool
 ) -> None:
     """Log a result, unless this one is known to be there; `again`: whatever is known."""
-    from lab_replay.mlflow_place import how_to_look, is_logged, mark_logged, tracking_uri_of
-    from lab_replay.run import REPORT, RESULT, load_costs
+    from lab_replay.experiments.mlflow_place import (
+        how_to_look,
+        is_logged,
+        mark_logged,
+        tracking_uri_of,
+    )
+    from lab_replay.experiments.run import REPORT, RESULT, load_costs
 
     uri, files = tracking_uri_of(state_dir), (RESULT, REPORT)
     if again or not is_logged(folder, files, uri):
-        from lab_replay.mlflow_log import log_experiment
+        from lab_replay.experiments.mlflow_log import log_experiment
 
         with counting("logging to MLflow", len(result.candidates)) as progress:
             runs = log_experiment(
@@ -188,9 +193,9 @@ def _log_to_mlflow(
 def _show(result: "ExperimentResult", folder: Path, as_json: bool) -> None:
     from rich.console import Console
 
-    from lab_replay.headline import headline
-    from lab_replay.run import REPORT, load_costs
-    from lab_replay.table import result_table
+    from lab_replay.evaluation.headline import headline
+    from lab_replay.evaluation.table import result_table
+    from lab_replay.experiments.run import REPORT, load_costs
 
     if as_json:
         typer.echo(result.to_json())

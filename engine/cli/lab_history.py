@@ -14,8 +14,8 @@ from engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from engine.core.line import Line
-    from lab_replay.experiment import Experiment
-    from lab_replay.recording import Recording
+    from lab_replay.experiments.experiment import Experiment
+    from lab_replay.recordings.recording import Recording
     from schemas.avro import Schema
     from schemas.framing import Heads
 
@@ -65,7 +65,7 @@ def past_of(source: str, asked: Asked, workspace: Path | None) -> Past:
         When it is no file, no recording and no topic of the workspace.
     """
     from engine.models.named import look_in
-    from lab_replay.import_tables import ENDINGS
+    from lab_replay.files.tables import ENDINGS
 
     look_in(workspace_folder(workspace))
     if source.lower().endswith(ENDINGS):
@@ -122,7 +122,7 @@ def _past(space: Workspace, line: "Line", recording: "Recording") -> Past:
 
 def _of_file(path: Path, asked: Asked) -> Past:
     from engine.cli.import_report import import_lines
-    from lab_replay.imports import history_of
+    from lab_replay.files.history import history_of
     from schemas.framing import NOTHING_ELSE
 
     if not path.is_file():
@@ -150,7 +150,7 @@ def _of_file(path: Path, asked: Asked) -> Past:
 
 
 def _opened(source: str) -> "Recording":
-    from lab_replay.recording import Recording
+    from lab_replay.recordings.recording import Recording
 
     return Recording.open(source)
 

@@ -30,9 +30,9 @@ def parity(
     """Re-run the factory's journal: equal, or where and how far not. Exit 1 unless equal."""
     from rich.console import Console
 
-    from lab_replay.parity import EQUAL
-    from lab_replay.parity import parity as rerun
-    from lab_replay.parity_table import consistency_tables
+    from lab_replay.past.parity import EQUAL
+    from lab_replay.past.parity import parity as rerun
+    from lab_replay.past.parity_table import consistency_tables
 
     past = line_past(line, bootstrap, workspace)
     with counting("re-running partitions", past.partitions) as progress:

@@ -8,7 +8,7 @@ from engine.workspace.workspace import Workspace
 if TYPE_CHECKING:
     from engine.models.configuration import SpecOf
     from engine.models.control import Control
-    from lab_replay.partition_past import Snapshots
+    from lab_replay.past.partition_past import Snapshots
 
 
 class LinePast(NamedTuple):
@@ -27,7 +27,7 @@ def line_past(line: str, bootstrap: str | None, workspace: Path | None) -> LineP
     from engine.models.signing import load_public_keys
     from engine.models.snapshot_store import load_key
     from engine.promotion.promote import read_control
-    from lab_replay.partition_past import Snapshots
+    from lab_replay.past.partition_past import Snapshots
     from topics.naming import line_topics
 
     space = Workspace.find(workspace)

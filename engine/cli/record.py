@@ -10,9 +10,9 @@ from engine.cli.progress import counting
 from engine.errors import LablineError
 
 if TYPE_CHECKING:
-    from lab_replay.ranges import Ranges
-    from lab_replay.recording_format import Manifest
-    from lab_replay.redact import Redactor
+    from lab_replay.recordings.ranges import Ranges
+    from lab_replay.recordings.recording_format import Manifest
+    from lab_replay.recordings.redact import Redactor
 
 INTERRUPTED = 130  # as a shell says that Ctrl-C ended it
 
@@ -97,8 +97,8 @@ def _record(
     until: list[str],
     redactors: "dict[str, Redactor]",
 ) -> "Manifest":
-    from lab_replay.recorder import record as record_topics
-    from lab_replay.recorder import recording_ranges
+    from lab_replay.recordings.recorder import record as record_topics
+    from lab_replay.recordings.recorder import recording_ranges
 
     ranges = recording_ranges(broker, topics, out, since=since, until=until, redactors=redactors)
     with counting("recording", _offsets(ranges)) as progress:
@@ -123,7 +123,7 @@ def _redactors(
         return {}
     from engine.broker.schema_registry import Writers
     from engine.workspace.workspace import Workspace, known
-    from lab_replay.redact import Redactor, redacted_fields
+    from lab_replay.recordings.redact import Redactor, redacted_fields
 
     if not fields:
         return {topic: Redactor({}, (), keys=True) for topic in topics}

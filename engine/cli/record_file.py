@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from engine.cli.progress import counting
 from engine.errors import LablineError
-from lab_replay.import_order import in_time_order
-from lab_replay.imports import FROM_FILE
-from lab_replay.recording_format import Manifest, write_manifest
-from lab_replay.spread import Spread
-from lab_replay.storage import Store
-from lab_replay.unfinished import begin_anew
+from lab_replay.files.history import FROM_FILE
+from lab_replay.files.order import in_time_order
+from lab_replay.recordings.recording_format import Manifest, write_manifest
+from lab_replay.recordings.spread import Spread
+from lab_replay.recordings.storage import Store
+from lab_replay.recordings.unfinished import begin_anew
 from topics.partitioning import partition_of
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class _Rejects:
 
 def _rows(file: Path, space: "Workspace", topic: str) -> "Iterator[Row]":
     from engine.publish.rows import csv_rows, json_rows
-    from lab_replay.import_tables import lines_of
+    from lab_replay.files.tables import lines_of
 
     read = csv_rows if file.name.lower().removesuffix(".gz").endswith(CSV) else json_rows
     return read(lines_of(file), space.schema_of(topic))

@@ -19,9 +19,9 @@ from engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from engine.core.line import Line
-    from lab_replay.ranges import Ranges
-    from lab_replay.recording import Recording
-    from lab_replay.recording_format import Manifest, PartitionFile
+    from lab_replay.recordings.ranges import Ranges
+    from lab_replay.recordings.recording import Recording
+    from lab_replay.recordings.recording_format import Manifest, PartitionFile
 
 TIMEOUT_S = 10.0
 OUT_OF_RANGE = "LL-RECORDING-RANGE"
@@ -54,10 +54,10 @@ def recorded(space: Workspace, line: "Line", bounds: Bounds = Bounds()) -> "Reco
     ------
     LablineError
         ``LL-RECORDING-RANGE`` when there is nothing to record, ``LL-LAB-BROKER``, and what
-        `lab_replay.recorder.record` raises.
+        `lab_replay.recordings.recorder.record` raises.
     """
-    from lab_replay.recorder import is_recorded
-    from lab_replay.recording import Recording
+    from lab_replay.recordings.recorder import is_recorded
+    from lab_replay.recordings.recording import Recording
 
     broker, topics = space.bootstrap(), [t for t in (line.events, line.labels) if t is not None]
     kept = space.state_dir / "recordings"
@@ -87,8 +87,8 @@ def recorded(space: Workspace, line: "Line", bounds: Bounds = Bounds()) -> "Reco
 
 
 def _record(broker: str, topics: list[str], folder: Path, bounds: Bounds) -> "Recording":
-    from lab_replay.recorder import record, recording_ranges
-    from lab_replay.recording import Recording
+    from lab_replay.recordings.recorder import record, recording_ranges
+    from lab_replay.recordings.recording import Recording
 
     since, until = ([bound] if bound else [] for bound in (bounds.since, bounds.until))
     ranges = recording_ranges(broker, topics, folder, since=since, until=until)
@@ -103,7 +103,7 @@ def _record(broker: str, topics: list[str], folder: Path, bounds: Bounds) -> "Re
 
 
 def _ranges(broker: str, topics: list[str], bounds: Bounds) -> "Ranges":
-    from lab_replay.ranges import bound, is_empty, resolve
+    from lab_replay.recordings.ranges import bound, is_empty, resolve
 
     since, until = (
         bound([text] if text else [], name)

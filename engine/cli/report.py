@@ -23,8 +23,8 @@ def report(
     from engine.broker.schema_registry import Writers
     from engine.models.signing import load_public_keys
     from engine.promotion.promote import read_control
-    from lab_replay.line_facts import Schemas, gather
-    from lab_replay.report_line import line_headline, write_line_report
+    from lab_replay.reports.line_facts import Schemas, gather
+    from lab_replay.reports.report_line import line_headline, write_line_report
 
     space = Workspace.find(workspace)
     broker, declared = space.bootstrap(bootstrap), space.line(line)

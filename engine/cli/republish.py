@@ -9,7 +9,7 @@ from engine.cli.progress import counting
 from engine.errors import LablineError
 
 if TYPE_CHECKING:
-    from lab_replay.recording import Recording
+    from lab_replay.recordings.recording import Recording
 
 INTERRUPTED = 130  # as a shell says that Ctrl-C ended it
 
@@ -35,9 +35,9 @@ def republish(
     """
     from engine.publish.sending import Stop
     from engine.workspace.workspace import bootstrap_anywhere
-    from lab_replay.recording import Recording
-    from lab_replay.republish import check_target, parse_speed
-    from lab_replay.republish import republish as publish_again
+    from lab_replay.recordings.recording import Recording
+    from lab_replay.recordings.republish import check_target, parse_speed
+    from lab_replay.recordings.republish import republish as publish_again
 
     check_target(target, force=force)
     times_faster = parse_speed(speed)

@@ -52,10 +52,10 @@ def whatif(
     from rich.console import Console
 
     from engine.core.line import Line
-    from lab_replay.whatif import Wanted
-    from lab_replay.whatif import whatif as refold
-    from lab_replay.whatif_change import Change, Range
-    from lab_replay.whatif_table import check_out, whatif_tables, write_differences
+    from lab_replay.past.whatif import Wanted
+    from lab_replay.past.whatif import whatif as refold
+    from lab_replay.past.whatif_change import Change, Range
+    from lab_replay.past.whatif_table import check_out, whatif_tables, write_differences
     from topics.naming import line_topics
 
     ranges = tuple(Range.parse(text) for text in without or ())

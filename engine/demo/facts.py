@@ -10,8 +10,8 @@ import numpy as np
 from engine.broker.reader import partition_offsets, read_range
 from engine.core.line import Line
 from engine.core.record import Record
-from lab_replay.metrics import Scored, evaluate
-from lab_replay.prediction_log import PredictionLog
+from lab_replay.evaluation.metrics import Scored, evaluate
+from lab_replay.evaluation.prediction_log import PredictionLog
 from schemas.avro import Schema
 from schemas.engine_schemas import engine_schema
 from topics.naming import LineTopics, line_topics

@@ -9,8 +9,13 @@ from engine.core.record import Record
 from engine.demo.flights_source import FIRST_DAY, LAST_DAY, timeline
 from engine.demo.history import TOPICS
 from engine.workspace.workspace import Workspace
-from lab_replay.recording import Recording
-from lab_replay.recording_format import Manifest, partition_path, write_manifest, write_partition
+from lab_replay.recordings.recording import Recording
+from lab_replay.recordings.recording_format import (
+    Manifest,
+    partition_path,
+    write_manifest,
+    write_partition,
+)
 from topics.partitioning import partition_of
 
 

@@ -25,11 +25,11 @@ from engine.promotion.promote import promote, read_control
 from engine.workspace.catalogue import catalogue
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
-from lab_replay.experiment import Experiment
-from lab_replay.parity import Parity, parity
-from lab_replay.recording import Recording, record
-from lab_replay.result import ExperimentResult
-from lab_replay.run import register, run_experiment
+from lab_replay.evaluation.result import ExperimentResult
+from lab_replay.experiments.experiment import Experiment
+from lab_replay.experiments.run import register, run_experiment
+from lab_replay.past.parity import Parity, parity
+from lab_replay.recordings.recording import Recording, record
 from topics.apply import apply, existing_topics
 from topics.naming import line_topics
 from topics.plan import plan

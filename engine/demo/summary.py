@@ -9,8 +9,8 @@ from rich.text import Text
 
 from engine.demo.facts import CHAMPION
 from engine.demo.run import Demo
-from lab_replay.result import MEASURES
-from lab_replay.table import result_table
+from lab_replay.evaluation.result import MEASURES
+from lab_replay.evaluation.table import result_table
 
 BURSTS_SHOWN = 3
 

@@ -21,9 +21,9 @@ from engine.models.control import Control
 from engine.models.environment import environment_digest
 from engine.models.snapshot_store import SnapshotStore
 from engine.models.snapshots import Place, snapshot
-from lab_replay.partition_past import Beginning, Origin, PartitionPast, Snapshots
-from lab_replay.partitions import each_partition
-from lab_replay.written import Difference
+from lab_replay.past.partition_past import Beginning, Origin, PartitionPast, Snapshots
+from lab_replay.past.partitions import each_partition
+from lab_replay.past.written import Difference
 
 EQUAL, DIFFERENT, REFOLDED = "equal", "different", "rebuilt"
 COUNTS = ("records", "entries")

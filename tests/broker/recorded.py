@@ -7,7 +7,7 @@ from confluent_kafka.admin import NewTopic
 
 from engine.broker.clients import admin_client, producer_config
 from engine.core.record import Record
-from lab_replay.recording import Recording
+from lab_replay.recordings.recording import Recording
 
 
 def create(bootstrap: str, topic: str, partitions: int, times: str = "LogAppendTime") -> None:

@@ -18,7 +18,7 @@ from engine.broker.clients import admin_client
 from engine.models.signing import generate
 from engine.workspace.releasing import release_drafts
 from engine.workspace.workspace import Workspace
-from lab_replay.parity import parity
+from lab_replay.past.parity import parity
 from schemas.avro import Schema
 from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.history import EVENT, LABEL, Sent

@@ -13,7 +13,7 @@ from engine.factory.worker import free_port
 from engine.models.configuration import CHAMPION, declaration
 from engine.models.control import ModelRef, promotion
 from engine.models.signing import load_public_keys
-from lab_replay.parity import parity
+from lab_replay.past.parity import parity
 from tests.broker.factory import RECIPE, Factory
 from tests.broker.history import history
 from tests.broker.process import TIMEOUT_S, until

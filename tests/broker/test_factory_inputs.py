@@ -22,7 +22,7 @@ from engine.factory.recovery import recover
 from engine.factory.scorer import IDLE_POLL_S
 from engine.models.configuration import spec_of
 from engine.models.control import Control
-from lab_replay.parity import parity
+from lab_replay.past.parity import parity
 from tests.broker import oracle
 from tests.broker.factory import RATE, Factory
 from tests.broker.history import EVENT, LABEL, Sent, history, schemas

@@ -9,8 +9,8 @@ import pytest
 
 from engine.broker.clients import admin_client
 from engine.broker.ports import choose
-from lab_replay.recorder import recording_ranges
-from lab_replay.recording import Recording
+from lab_replay.recordings.recorder import recording_ranges
+from lab_replay.recordings.recording import Recording
 from tests.broker.process import TIMEOUT_S, until
 from tests.broker.shop import RECIPE, Shop, at
 

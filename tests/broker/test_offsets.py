@@ -17,7 +17,7 @@ from engine.core.journal import MOVED
 from engine.errors import LablineError
 from engine.factory import offsets
 from engine.factory.exits import EXIT_HANDLED
-from lab_replay.parity import parity
+from lab_replay.past.parity import parity
 from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.kafka_tools import GROUPS, run_tool
 from tests.broker.process import until

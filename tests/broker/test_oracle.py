@@ -19,7 +19,7 @@ from confluent_kafka.admin import NewTopic
 from engine.broker.clients import producer_config
 from engine.broker.reader import partition_offsets
 from engine.core.record import Record
-from lab_replay.parity import parity
+from lab_replay.past.parity import parity
 from tests.broker import oracle
 from tests.broker.factory import RATE, RECIPE, Factory
 from tests.broker.history import EVENT, Sent

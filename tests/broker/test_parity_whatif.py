@@ -25,10 +25,10 @@ from engine.core.line import Costs
 from engine.core.record import Record
 from engine.errors import LablineError
 from engine.models.control import Control
-from lab_replay.consistency import ACCURACY, EXACT_MAX, HOUR_MS, Row
-from lab_replay.parity import Parity, parity
-from lab_replay.whatif import Folded, Wanted, whatif
-from lab_replay.whatif_change import Change, Range
+from lab_replay.past.consistency import ACCURACY, EXACT_MAX, HOUR_MS, Row
+from lab_replay.past.parity import Parity, parity
+from lab_replay.past.whatif import Folded, Wanted, whatif
+from lab_replay.past.whatif_change import Change, Range
 from schemas.engine_schemas import engine_schema
 from tests.broker import oracle
 from tests.broker.copied import copy_line

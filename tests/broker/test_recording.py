@@ -6,9 +6,9 @@ from confluent_kafka import Producer, TopicPartition
 from engine.broker.clients import admin_client, producer_config
 from engine.broker.reader import partition_offsets
 from engine.errors import LablineError
-from lab_replay.recorder import recording_ranges
-from lab_replay.recording import Recording, record
-from lab_replay.redact import Redactor
+from lab_replay.recordings.recorder import recording_ranges
+from lab_replay.recordings.recording import Recording, record
+from lab_replay.recordings.redact import Redactor
 from schemas.avro import Schema
 from tests.broker.recorded import after, create, held, publish
 

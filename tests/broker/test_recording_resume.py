@@ -11,16 +11,16 @@ from typer.testing import CliRunner
 from engine.broker.clients import admin_client, producer_config
 from engine.cli.main import app
 from engine.errors import LablineError
-from lab_replay.container import SYNC
-from lab_replay.recording import Recording, record
-from lab_replay.recording_format import UNFINISHED, partition_path
+from lab_replay.recordings.container import SYNC
+from lab_replay.recordings.recording import Recording, record
+from lab_replay.recordings.recording_format import UNFINISHED, partition_path
 from tests.broker.recorded import after, create, held
 
 pytestmark = pytest.mark.broker
 
 KILLED = """
 import os, signal, sys
-from lab_replay.recording import record
+from lab_replay.recordings.recording import record
 done = 0
 def told(offsets):
     global done

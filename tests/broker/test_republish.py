@@ -10,9 +10,14 @@ from engine.broker.clients import admin_client, producer_config
 from engine.cli.main import app
 from engine.core.record import Record
 from engine.errors import LablineError
-from lab_replay.recording import Recording, record
-from lab_replay.recording_format import Manifest, partition_path, write_manifest, write_partition
-from lab_replay.republish import republish
+from lab_replay.recordings.recording import Recording, record
+from lab_replay.recordings.recording_format import (
+    Manifest,
+    partition_path,
+    write_manifest,
+    write_partition,
+)
+from lab_replay.recordings.republish import republish
 from topics.partitioning import partition_of
 
 pytestmark = pytest.mark.broker

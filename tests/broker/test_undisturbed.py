@@ -19,7 +19,7 @@ from confluent_kafka import Producer
 
 from engine.broker.clients import producer_config
 from engine.broker.reader import BATCH_RECORDS, partition_offsets, read_range
-from lab_replay.recording import Recording
+from lab_replay.recordings.recording import Recording
 from tests.broker.factory import Factory
 from tests.broker.guarded import Broker, State, guarded_broker, owners
 from tests.broker.history import EVENT, LABEL, history

@@ -25,7 +25,12 @@ from engine.models.estimators import BaseRate
 from engine.models.registry import Registry
 from engine.models.signing import Signer
 from engine.models.state import dump
-from lab_replay.recording_format import Manifest, partition_path, write_manifest, write_partition
+from lab_replay.recordings.recording_format import (
+    Manifest,
+    partition_path,
+    write_manifest,
+    write_partition,
+)
 from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
 from schemas.varint import varint

@@ -21,7 +21,7 @@ from engine.models.signing import load_public_keys
 from engine.models.snapshots import revived
 from engine.models.state import load
 from engine.ops.dead_letters import parse_letter
-from lab_replay.recording import Recording
+from lab_replay.recordings.recording import Recording
 from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
 

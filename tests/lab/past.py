@@ -5,8 +5,13 @@ from pathlib import Path
 
 from engine.core.line import Line
 from engine.core.record import Record
-from lab_replay.recording import Recording
-from lab_replay.recording_format import Manifest, partition_path, write_manifest, write_partition
+from lab_replay.recordings.recording import Recording
+from lab_replay.recordings.recording_format import (
+    Manifest,
+    partition_path,
+    write_manifest,
+    write_partition,
+)
 from tests.unit.test_task import EVENT as EVENT
 from tests.unit.test_task import LABEL as LABEL
 from tests.unit.test_task import event, label

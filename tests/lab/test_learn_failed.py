@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from lab_replay.experiment import Experiment
-from lab_replay.frames import result_frame
-from lab_replay.run import load_costs, run_experiment
+from lab_replay.experiments.experiment import Experiment
+from lab_replay.experiments.frames import result_frame
+from lab_replay.experiments.run import load_costs, run_experiment
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
 
 

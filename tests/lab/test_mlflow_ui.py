@@ -23,7 +23,7 @@ import pytest
 from engine.demo.recorded import record_flights
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
-from lab_replay.result import ExperimentResult
+from lab_replay.evaluation.result import ExperimentResult
 
 pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
 
@@ -220,7 +220,7 @@ def test_the_same_again_does_not_even_import_mlflow(root: Path, ui: str) -> None
     again = Ran(root, "lab", "run", "days", PYTHONPROFILEIMPORTTIME="1")
     assert again.code == 0
     imported = re.findall(r"^import time:.*\| +(\S+)$", again.said, re.MULTILINE)
-    assert "lab_replay.mlflow_place" in imported
+    assert "lab_replay.experiments.mlflow_place" in imported
     assert not [name for name in imported if name.split(".")[0] == "mlflow"]
     assert "logging to MLflow" not in again.said
     assert "MLflow: 5 runs" in again.said

@@ -8,12 +8,12 @@ import pytest
 from engine.models.learner import cold
 from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys
-from lab_replay.experiment import Experiment
-from lab_replay.recording import Recording
-from lab_replay.replay import records_of, replay
-from lab_replay.result import ExperimentResult
-from lab_replay.run import register, run_experiment
-from lab_replay.trial import Trial
+from lab_replay.evaluation.result import ExperimentResult
+from lab_replay.experiments.experiment import Experiment
+from lab_replay.experiments.run import register, run_experiment
+from lab_replay.recordings.recording import Recording
+from lab_replay.replay.replay import records_of, replay
+from lab_replay.replay.trial import Trial
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, history, recorded
 
 

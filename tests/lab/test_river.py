@@ -11,11 +11,11 @@ import pytest
 from river import datasets, evaluate, metrics
 
 from engine.models.recipes import parse
-from lab_replay.imports import ImportedHistory, history_of
-from lab_replay.metrics import accuracy
-from lab_replay.prediction_log import PredictionLog
-from lab_replay.replay import replay
-from lab_replay.trial import Trial
+from lab_replay.evaluation.metrics import accuracy
+from lab_replay.evaluation.prediction_log import PredictionLog
+from lab_replay.files.history import ImportedHistory, history_of
+from lab_replay.replay.replay import replay
+from lab_replay.replay.trial import Trial
 
 LINEAR = "StandardScaler() | LogisticRegression()"
 TREE = "HoeffdingTreeClassifier()"

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from engine.errors import LablineError
-from lab_replay.recording import Recording
-from lab_replay.replay import replay
-from lab_replay.trial import Trial
+from lab_replay.recordings.recording import Recording
+from lab_replay.replay.replay import replay
+from lab_replay.replay.trial import Trial
 from tests.lab.past import EVENT, LABEL, LINE, recorded
 
 SCRIPT = """
-import lab_replay.executors as executors
+import lab_replay.replay.executors as executors
 from labline import lab
 
 class Pool(executors.ProcessPoolExecutor):

@@ -9,13 +9,13 @@ import pytest
 
 from engine.errors import LablineError
 from engine.models.learner import cold
-from lab_replay.compare import bounded_losses
-from lab_replay.recording import Recording
-from lab_replay.replay import records_of, replay
-from lab_replay.rows import Rows
-from lab_replay.steps import steps_of
-from lab_replay.trial import Trial
-from lab_replay.units import EACH, SINGLE, Unit, run_unit
+from lab_replay.evaluation.compare import bounded_losses
+from lab_replay.recordings.recording import Recording
+from lab_replay.replay.replay import records_of, replay
+from lab_replay.replay.rows import Rows
+from lab_replay.replay.steps import steps_of
+from lab_replay.replay.trial import Trial
+from lab_replay.replay.units import EACH, SINGLE, Unit, run_unit
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
 from topics.partitioning import partition_of
 
@@ -161,7 +161,7 @@ def test_labels_find_their_scores_where_partitions_learn_together(tmp_path: Path
         return bounded_losses(score, label, loss)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lab_replay.giving_up.bounded_losses", bounded)
+        patch.setattr("lab_replay.replay.giving_up.bounded_losses", bounded)
         run_unit(trial, unit)
     log = replay(replace(trial, reference=None), tmp_path / "w", learners=SINGLE).log
     rows = log.label_rows()

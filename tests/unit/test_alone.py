@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab_replay.alone import alone
-from lab_replay.prediction_log import PredictionLog
+from lab_replay.evaluation.prediction_log import PredictionLog
+from lab_replay.experiments.alone import alone
 from tests.broker.process import until
 
 HOLDS = """
 import sys, time
 from pathlib import Path
-from lab_replay.alone import alone
+from lab_replay.experiments.alone import alone
 with alone(Path(sys.argv[1])):
     print("in", flush=True)
     sys.stdin.read()

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from engine.cli.main import app
 from engine.errors import LablineError
-from lab_replay.compare import aligned, compare, versus
-from lab_replay.prediction_log import PredictionLog
+from lab_replay.evaluation.compare import aligned, compare, versus
+from lab_replay.evaluation.prediction_log import PredictionLog
 
 
 def made(rows: int = 6_000, kind: str = "binary") -> PredictionLog:

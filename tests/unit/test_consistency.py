@@ -10,9 +10,9 @@ import pytest
 
 from engine.core.dead_letter import ERROR_PREFIX
 from engine.core.record import DEAD_LETTER, Emission, Record
-from lab_replay import alignment, consistency
-from lab_replay.alignment import Alignment, told
-from lab_replay.consistency import ACCURACY, EXACT_MAX, HOUR_MS, Consistency, Row, Sketch
+from lab_replay.past import alignment, consistency
+from lab_replay.past.alignment import Alignment, told
+from lab_replay.past.consistency import ACCURACY, EXACT_MAX, HOUR_MS, Consistency, Row, Sketch
 
 
 @pytest.mark.parametrize("count", [1, 2, EXACT_MAX, EXACT_MAX + 1, 5_000])

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from engine.core.line import Costs
 from engine.errors import LablineError
-from lab_replay.curves import calibration, curves, money, parts, stretches
-from lab_replay.metrics import evaluate, figures, wanted_metrics
-from lab_replay.prediction_log import PredictionLog, Slices
-from lab_replay.so_far import so_far
+from lab_replay.evaluation.curves import calibration, curves, money, parts, stretches
+from lab_replay.evaluation.metrics import evaluate, figures, wanted_metrics
+from lab_replay.evaluation.prediction_log import PredictionLog, Slices
+from lab_replay.evaluation.so_far import so_far
 
 
 @given(st.lists(st.integers(0, 1_000), max_size=80), st.integers(1, 20), st.integers(1, 30))

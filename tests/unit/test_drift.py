@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab_replay.drift import DRIFTS_MAX, InputDrift, error_drift
-from lab_replay.prediction_log import PredictionLog
+from lab_replay.evaluation.drift import DRIFTS_MAX, InputDrift, error_drift
+from lab_replay.evaluation.prediction_log import PredictionLog
 
 
 def watch(columns: dict[str, list[Any]], window_events: int = 500) -> list[tuple[str, int]]:

@@ -4,8 +4,8 @@ import pytest
 
 from engine.core.line import Line
 from engine.errors import LablineError
-from lab_replay.experiment import Experiment
-from lab_replay.models import (
+from lab_replay.experiments.experiment import Experiment
+from lab_replay.experiments.models import (
     baselines_of,
     candidates_of,
     metrics_of,

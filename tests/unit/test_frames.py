@@ -8,8 +8,8 @@ from engine.demo.recorded import record_flights
 from engine.errors import LablineError
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
-from lab_replay.frames import frame_of, predictions_frame
-from lab_replay.prediction_log import PredictionLog, Slices
+from lab_replay.evaluation.prediction_log import PredictionLog, Slices
+from lab_replay.experiments.frames import frame_of, predictions_frame
 from labline import lab
 
 FIRST, LAST = date(2013, 1, 1), date(2013, 1, 2)

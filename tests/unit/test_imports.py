@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.errors import LablineError
-from lab_replay.imports import ImportedHistory, history_of, import_table
+from lab_replay.files.history import ImportedHistory, history_of, import_table
 
 CSV = """\
 id,when,place,wet,temp,label

@@ -19,8 +19,8 @@ from engine.workspace.guess import Guess, Roles
 from engine.workspace.inference import infer
 from engine.workspace.scaffold import event_schema, label_schema, scaffold
 from engine.workspace.workspace import Workspace
-from lab_replay.experiment import Experiment
-from lab_replay.imports import history_of
+from lab_replay.experiments.experiment import Experiment
+from lab_replay.files.history import history_of
 from schemas.avro import Schema
 
 HEADER = ["Ride No", "Taken at", "City", "km", "note", "paid"]

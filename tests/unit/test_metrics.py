@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from river import metrics as river
 
-from lab_replay.metrics import (
+from lab_replay.evaluation.metrics import (
     accuracy,
     bins,
     brier,
@@ -21,8 +21,8 @@ from lab_replay.metrics import (
     rmse,
     roc_auc,
 )
-from lab_replay.prediction_log import PredictionLog
-from lab_replay.result import MEASURES
+from lab_replay.evaluation.prediction_log import PredictionLog
+from lab_replay.evaluation.result import MEASURES
 
 # few distinct values, so that ties are common; any doubles in [0, 1] besides
 PROBABILITY = st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]) | st.floats(0, 1)

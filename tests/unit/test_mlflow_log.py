@@ -9,10 +9,7 @@ from typer.testing import CliRunner
 
 from engine.cli.lab import lab
 from engine.errors import LablineError
-from lab_replay import mlflow_place
-from lab_replay.mlflow_log import log_experiment
-from lab_replay.mlflow_place import tracking_uri_of
-from lab_replay.result import (
+from lab_replay.evaluation.result import (
     Candidate,
     Cost,
     Costs,
@@ -23,6 +20,9 @@ from lab_replay.result import (
     Versus,
     Window,
 )
+from lab_replay.experiments import mlflow_place
+from lab_replay.experiments.mlflow_log import log_experiment
+from lab_replay.experiments.mlflow_place import tracking_uri_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own, of libraries that it uses
 

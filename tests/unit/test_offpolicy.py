@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from engine.core.line import Costs
 from engine.errors import LablineError
-from lab_replay.offpolicy import doubly_robust
-from lab_replay.whatif_figures import Columns, on_labelled, robust, seen
+from lab_replay.past.offpolicy import doubly_robust
+from lab_replay.past.whatif_figures import Columns, on_labelled, robust, seen
 
 RUNS, EVENTS = 1_000, 2_000
 COSTS = Costs(false_positive=1.0, false_negative=5.0)
@@ -82,7 +82,7 @@ def simulate(name: str, seed: int, **more: float) -> tuple[Runs, NDArray[np.floa
 
 def _estimate(columns: Columns, chance: NDArray[np.float64], name: str) -> tuple[float, float]:
     """Return the interval, put together here once more from the one function."""
-    from lab_replay.whatif_figures import losses
+    from lab_replay.past.whatif_figures import losses
 
     loss, yes = losses("binary", COSTS)[name], np.ones(len(columns))
     figure = loss(columns.now, columns.now_yes, np.nan_to_num(columns.label))

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import LablineError
-from lab_replay.prediction_log import NEVER, PredictionLog, Slices
+from lab_replay.evaluation.prediction_log import NEVER, PredictionLog, Slices
 
 NAN = float("nan")
 ROWS = st.lists(

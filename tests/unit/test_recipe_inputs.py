@@ -20,8 +20,8 @@ from engine.models.signing import Signer, generate
 from engine.promotion.promote import promote
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
-from lab_replay.experiment import Experiment
-from lab_replay.models import models_of
+from lab_replay.experiments.experiment import Experiment
+from lab_replay.experiments.models import models_of
 from schemas.avro import Schema
 from tests.estimator_recipes import RECIPES, fed
 

@@ -6,9 +6,9 @@ from typer.testing import CliRunner, Result
 from engine.cli.main import app
 from engine.errors import LablineError
 from engine.workspace.workspace import Workspace
-from lab_replay import import_order
-from lab_replay.recording import Recording
-from lab_replay.storage import Store
+from lab_replay.files import order as import_order
+from lab_replay.recordings.recording import Recording
+from lab_replay.recordings.storage import Store
 
 ROWS = "\n".join(
     ["id,day,temp,rain"]

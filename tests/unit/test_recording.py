@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from engine.core.record import Record
 from engine.errors import LablineError
-from lab_replay.container import BLOCK_MAX_BYTES, BLOCK_RECORDS, HEAD, Block, blocks_of
-from lab_replay.recording import Recording
-from lab_replay.recording_format import (
+from lab_replay.recordings.container import BLOCK_MAX_BYTES, BLOCK_RECORDS, HEAD, Block, blocks_of
+from lab_replay.recordings.recording import Recording
+from lab_replay.recordings.recording_format import (
     MANIFEST,
     UNFINISHED,
     Manifest,
@@ -20,7 +20,7 @@ from lab_replay.recording_format import (
     write_manifest,
     write_partition,
 )
-from lab_replay.storage import Store
+from lab_replay.recordings.storage import Store
 
 TOPIC = "flights.departed"
 RECORDS: list[Record] = [

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.record import Headers, Record
 from engine.errors import LablineError
-from lab_replay.redact import UNREADABLE, Redactor, emptied_fields, redacted_fields
+from lab_replay.recordings.redact import UNREADABLE, Redactor, emptied_fields, redacted_fields
 from schemas.avro import Schema
 from schemas.framing import GUID_MARKER, ID_HEADER, confluent_head
 

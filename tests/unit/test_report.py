@@ -11,10 +11,8 @@ import pytest
 from rich.console import Console
 
 from engine.errors import LablineError
-from lab_replay.headline import headline
-from lab_replay.report import render, write_report
-from lab_replay.report_page import json_in_html
-from lab_replay.result import (
+from lab_replay.evaluation.headline import headline
+from lab_replay.evaluation.result import (
     Bin,
     Candidate,
     Cost,
@@ -27,7 +25,9 @@ from lab_replay.result import (
     Versus,
     Window,
 )
-from lab_replay.table import best_figures, result_table
+from lab_replay.evaluation.table import best_figures, result_table
+from lab_replay.reports.report import render, write_report
+from lab_replay.reports.report_page import json_in_html
 
 EVIL = "</script><img src=x onerror=alert(1)>\"'&"
 

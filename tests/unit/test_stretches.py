@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.journal import Entry
 from engine.core.snapshot import Header
-from lab_replay.stretches import Stretch, Told, tell
+from lab_replay.past.stretches import Stretch, Told, tell
 
 CARRIED_ON = [(1, 2, "b", "carried"), (2, 3, "c", "carried")]
 SHORT = {"t": "taken", "c": "carried", "r": "rebuilt", "m": "moved"}

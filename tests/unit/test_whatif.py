@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from engine.core.line import Line
 from engine.core.spec import LearnFailed
 from engine.errors import LablineError
-from lab_replay.trial import joined
-from lab_replay.whatif_change import Change
-from lab_replay.whatif_figures import Columns, on_labelled, robust, seen
-from lab_replay.whatif_result import part
-from lab_replay.whatif_watch import Watch
+from lab_replay.past.whatif_change import Change
+from lab_replay.past.whatif_figures import Columns, on_labelled, robust, seen
+from lab_replay.past.whatif_result import part
+from lab_replay.past.whatif_watch import Watch
+from lab_replay.replay.trial import joined
 
 CLASSES = ("a", "b", "c")
 COUNTS = dict.fromkeys(("left_out", "gone", "added", "unwritten"), 0)

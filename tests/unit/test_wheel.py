@@ -8,8 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 NEEDED = (
     "schemas/avsc/labline.Score.avsc",
-    "lab_replay/templates/report.html.j2",
-    "lab_replay/templates/vendor/uPlot.iife.min.js",
+    "lab_replay/reports/templates/report.html.j2",
+    "lab_replay/reports/templates/vendor/uPlot.iife.min.js",
     "labline/examples/flights/labline.toml",
     "labline/examples/flights/agents.py",
     "labline/examples/flights/schemas/flights.departed/released.json",

@@ -9,8 +9,8 @@ from engine.broker.reader import Offsets
 from engine.core.dead_letter import ERROR_PREFIX
 from engine.core.journal import Entry
 from engine.core.record import DEAD_LETTER, Emission, Record
-from lab_replay import written
-from lab_replay.written import Written
+from lab_replay.past import written
+from lab_replay.past.written import Written
 from topics.naming import line_topics
 
 INPUTS = ("events", "labels", "retry")

@@ -1,0 +1,1 @@
+"""What answers were worth: metrics, curves, comparisons, and a result in words."""

@@ -1,0 +1,250 @@
+"""Is one candidate better than another? Paired on the same events, in the order of their labels."""
+
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import LablineError
+from engine.stats.sequential import ConfidenceSequence, Steps
+from lab_replay.evaluation.losses import Floats, absolute_losses, brier_losses, log_losses
+from lab_replay.evaluation.metrics import answered
+from lab_replay.evaluation.prediction_log import PredictionLog
+from lab_replay.evaluation.result import Versus
+
+COMPARE_CLIP = 0.01  # of probabilities, for the logarithmic loss: it must be bounded
+BOUND_LABELS_MAX = 1_000  # at the beginning: they say how large an absolute error can count
+LOSSES = {"binary": ("brier", "log_loss"), "multiclass": ("brier", "log_loss")} | {
+    "regression": ("absolute",)
+}
+ALPHA = 0.05
+
+
+class Comparison(NamedTuple):
+    """How one candidate came out against another, and the way there.
+
+    Attributes
+    ----------
+    steps
+        Brackets of the mean difference of losses after more and more labels.
+    time_ms
+        When the last label of each came.
+    """
+
+    versus: Versus
+    steps: Steps
+    time_ms: NDArray[np.int64]
+
+
+def versus(
+    log: PredictionLog,
+    name: str,
+    other: str,
+    alpha: float = ALPHA,
+    loss: str | None = None,
+    bound: float | None = None,
+) -> Versus:
+    """Return how a candidate came out against another; see `compare`."""
+    return compare(log, name, other, alpha, loss, bound).versus
+
+
+def compare(
+    log: PredictionLog,
+    name: str,
+    other: str,
+    alpha: float = ALPHA,
+    loss: str | None = None,
+    bound: float | None = None,
+) -> Comparison:
+    """Compare two candidates on the labelled events that both had an answer for.
+
+    Parameters
+    ----------
+    loss
+        ``brier``, ``log_loss`` (probabilities clipped by `COMPARE_CLIP`), or ``absolute``; None:
+        the first that is for the kind of the log (`LOSSES`).
+    bound
+        Absolute errors count as no larger. None: the range of the first labels (a tenth of them,
+        at most `BOUND_LABELS_MAX`), which are then not compared.
+
+    Raises
+    ------
+    LablineError
+        ``LL-COMPARE-LOSS`` for a loss that is not for such a line, ``LL-COMPARE-NAME`` for a
+        candidate that is not there.
+
+    Examples
+    --------
+    >>> label = np.arange(2_000) % 2
+    >>> sure, unsure = np.where(label, 0.9, 0.1), np.full(2_000, 0.5)
+    >>> log = PredictionLog(np.arange(2_000), label, {"sure": sure, "unsure": unsure})
+    >>> found = compare(log, "sure", "unsure").versus
+    >>> found.verdict, round(found.difference, 2), found.decided_at
+    ('better', -0.24, 448)
+    """
+    loss = loss_of(log.kind, loss)
+    rows, differences, widest = _differences(log, name, other, loss, bound)
+    sequence = ConfidenceSequence(widest, alpha)
+    steps = sequence.add(differences)
+    time_ms = log.label_time_ms[rows][steps.events - 1]
+    verdict, step = _verdict(steps)
+    found = Versus(
+        other=other,
+        loss=loss,
+        events=len(rows),
+        difference=float(differences.mean()) if len(rows) else 0.0,
+        low=sequence.low,
+        high=sequence.high,
+        alpha=alpha,
+        verdict=verdict,
+        decided_at=None if step is None else int(steps.events[step]),
+        decided_ms=None if step is None else int(time_ms[step]),
+    )
+    return Comparison(found, steps, time_ms)
+
+
+def loss_of(kind: str, loss: str | None = None) -> str:
+    """Return the bounded loss to compare by on lines of this kind: the one asked for, if it is so.
+
+    Examples
+    --------
+    >>> loss_of("binary"), loss_of("binary", "log_loss"), loss_of("regression")
+    ('brier', 'log_loss', 'absolute')
+    """
+    known = LOSSES.get(kind, ())
+    if not known:
+        raise LablineError(
+            "LL-COMPARE-LOSS",
+            f"{kind} scores promise nothing that a loss could hold against them",
+            "compare their ROC AUC in the table of the experiment",
+        )
+    if loss is not None and loss not in known:
+        raise LablineError(
+            "LL-COMPARE-LOSS",
+            f"there is no bounded loss {loss!r} for {kind} lines",
+            f"--loss {' or '.join(known)}",
+        )
+    return loss or known[0]
+
+
+def widest_difference(kind: str, loss: str, bound: float = 1.0) -> float:
+    """Return how far two losses can be apart.
+
+    Examples
+    --------
+    >>> widest_difference("binary", "brier"), widest_difference("multiclass", "brier")
+    (1.0, 2.0)
+    >>> round(widest_difference("binary", "log_loss"), 3)
+    4.595
+    """
+    if loss == "brier":
+        return 1.0 if kind == "binary" else 2.0
+    return float(np.log((1 - COMPARE_CLIP) / COMPARE_CLIP)) if loss == "log_loss" else bound
+
+
+def bounded_losses(score: Floats, label: Floats, loss: str, bound: float = 1.0) -> Floats:
+    """Return the losses of answers to labelled events, bounded as `widest_difference` says.
+
+    Examples
+    --------
+    >>> bounded_losses(np.array([0.0, 1.0]), np.array([1.0, 1.0]), "log_loss").round(3).tolist()
+    [4.605, 0.01]
+    """
+    if loss == "brier":
+        return brier_losses(score, label)
+    if loss == "log_loss":
+        return log_losses(score, label, COMPARE_CLIP)
+    return absolute_losses(score, label, bound)
+
+
+def _differences(
+    log: PredictionLog, name: str, other: str, loss: str, bound: float | None
+) -> tuple[NDArray[np.intp], Floats, float]:
+    """Return the rows compared, in label order, loss less loss, and how large that can be."""
+    for wanted in (name, other):
+        if wanted not in log.scores:
+            raise LablineError(
+                "LL-COMPARE-NAME",
+                f"there is no candidate {wanted!r}",
+                f"name two of: {', '.join(log.scores)}",
+            )
+    rows = log.label_rows()
+    if bound is None and loss == "absolute":
+        first = min(len(rows) // 10, BOUND_LABELS_MAX)
+        bound = (float(np.ptp(log.label[rows[:first]])) if first else 0.0) or 1.0
+        rows = rows[first:]
+    one, two, label = log.scores[name][rows], log.scores[other][rows], log.label[rows]
+    both = answered(one) & answered(two)
+    one, two, label = one[both], two[both], label[both]
+    limit = 1.0 if bound is None else bound
+    differences = bounded_losses(one, label, loss, limit) - bounded_losses(two, label, loss, limit)
+    widest = widest_difference(log.kind, loss, limit)
+    # a row of probabilities may sum to a rounding more than 1
+    return rows[both], np.clip(differences, -widest, widest), widest
+
+
+def _verdict(steps: Steps) -> tuple[Literal["better", "worse", "undecided"], int | None]:
+    """Return what the last bracket says, and since which one it has been saying so."""
+    sides = (steps.low > 0).astype(np.int8) - (steps.high < 0)
+    if not len(sides) or not sides[-1]:
+        return "undecided", None
+    others = np.flatnonzero(sides != sides[-1])
+    return "worse" if sides[-1] > 0 else "better", int(others[-1]) + 1 if len(others) else 0
+
+
+def aligned(
+    one: PredictionLog, name: str, two: PredictionLog, other: str
+) -> tuple[PredictionLog, str, str]:
+    """Return a log of two candidates of different experiments, and what they are called in it.
+
+    Events are the same if partition and offset are; labels and their order are those of `one`,
+    where the other has a label too.
+
+    Raises
+    ------
+    LablineError
+        ``LL-COMPARE-EVENTS`` if they have no event in common, or disagree about one.
+
+    Examples
+    --------
+    >>> one = PredictionLog([5, 6, 7], [1, 0, 1], {"linear": [0.9, 0.2, 0.8]})
+    >>> two = PredictionLog([6, 7], [0, 1], {"linear": [0.1, 0.7]}, offset=[1, 2])
+    >>> both, a, b = aligned(one, "linear", two, "linear")
+    >>> a, b, both.scores[a].tolist(), both.scores[b].tolist()
+    ('linear', 'linear (2)', [0.2, 0.8], [0.1, 0.7])
+    """
+    rows_one, rows_two = _common(one, two)
+    labelled = ~np.isnan(one.label[rows_one]) & ~np.isnan(two.label[rows_two])
+    rows_one, rows_two = rows_one[labelled], rows_two[labelled]
+    same = (
+        len(rows_one) > 0
+        and (one.kind, one.classes) == (two.kind, two.classes)
+        and np.array_equal(one.event_time_ms[rows_one], two.event_time_ms[rows_two])
+        and np.array_equal(one.label[rows_one], two.label[rows_two])
+    )
+    if not same:
+        raise LablineError(
+            "LL-COMPARE-EVENTS",
+            "the two experiments were not run over the same labelled events",
+            "run both recipes over one recording: labline lab run",
+        )
+    second = other if other != name else f"{other} (2)"
+    scores = {name: one.scores[name][rows_one], second: two.scores[other][rows_two]}
+    return replace(one.only().rows(rows_one), scores=scores), name, second
+
+
+def _common(one: PredictionLog, two: PredictionLog) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows of the events that both logs have."""
+    pairs = []
+    for partition in np.intersect1d(one.partition, two.partition):
+        rows = [np.flatnonzero(log.partition == partition) for log in (one, two)]
+        _, at_one, at_two = np.intersect1d(
+            one.offset[rows[0]], two.offset[rows[1]], assume_unique=True, return_indices=True
+        )
+        pairs.append((rows[0][at_one], rows[1][at_two]))
+    if not pairs:
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    rows_one, rows_two = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    order = np.argsort(rows_one, kind="stable")
+    return rows_one[order], rows_two[order]

@@ -1,0 +1,223 @@
+"""Metrics over event time, per slice, as calibration and in money: from the prediction log.
+
+One candidate's column is in memory at a time; borders of windows and parts are found once.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.line import Costs
+from engine.errors import LablineError
+from lab_replay.evaluation.losses import Floats
+from lab_replay.evaluation.metrics import (
+    CALIBRATION_BINS,
+    Scored,
+    answered,
+    bins,
+    figures,
+    wanted_metrics,
+)
+from lab_replay.evaluation.prediction_log import PredictionLog
+from lab_replay.evaluation.result import Bin, Figures, Money, Part, Window
+from lab_replay.evaluation.so_far import so_far
+
+WINDOWS = 60
+WINDOW_EVENTS_MIN = 200
+PART_VALUES_MAX = 12
+OTHER = "other"
+
+
+def stretches(
+    event_time_ms: NDArray[np.int64],
+    count: int = WINDOWS,
+    events_min: int = WINDOW_EVENTS_MIN,
+) -> list[slice]:
+    """Return about `count` equally long stretches of ascending event times, as slices.
+
+    A stretch with fewer than `events_min` events is joined to the next, the last to the one
+    before; all events are in exactly one.
+
+    Examples
+    --------
+    >>> stretches(np.array([0, 1, 2, 3, 40, 41, 99]), count=10, events_min=2)
+    [slice(0, 4, None), slice(4, 7, None)]
+    """
+    size = len(event_time_ms)
+    if not size:
+        return []
+    first, last = int(event_time_ms[0]), int(event_time_ms[-1])
+    borders = [first + (last - first + 1) * n // count for n in range(1, count)]
+    cuts = [0]
+    for cut in [*np.searchsorted(event_time_ms, borders).tolist(), size]:
+        if cut - cuts[-1] >= events_min:
+            cuts.append(cut)
+    cuts[max(len(cuts) - 1, 1) :] = [size]
+    return [slice(a, b) for a, b in pairwise(cuts)]
+
+
+def curves(
+    log: PredictionLog,
+    metrics: Sequence[str] | None = None,
+    *,
+    count: int = WINDOWS,
+    events_min: int = WINDOW_EVENTS_MIN,
+    threshold: float = 0.5,
+) -> dict[str, tuple[Window, ...]]:
+    """Return every candidate's metrics per window of event time, and over all up to its end.
+
+    Windows are the same for all candidates. An event that a candidate had no answer for is left
+    out of its figures only.
+    """
+    wanted = wanted_metrics(log.kind, metrics)
+    rows, label, parts, middles, ends = _windows(log, count, events_min)
+    found = {}
+    for name in log.scores:
+        score = log.scores[name][rows]
+        there = answered(score)
+        upto = np.cumsum(there)[[part.stop - 1 for part in parts]].tolist() if parts else []
+        totals = so_far(score[there], label[there], upto, wanted, threshold)
+        found[name] = tuple(
+            _window(figures(score[part], label[part], wanted, threshold), total, middle, end)
+            for part, total, middle, end in zip(parts, totals, middles, ends, strict=True)
+        )
+    return found
+
+
+def _window(scored: Scored, total: Figures, middle_ms: int, end_ms: int) -> Window:
+    """Return a window; one that a candidate answered nothing in has no figures at all."""
+    return Window(
+        middle_ms=middle_ms,
+        end_ms=end_ms,
+        events=scored.events,
+        metrics=scored.metrics,
+        so_far=total if scored.events else dict.fromkeys(total),
+    )
+
+
+def calibration(log: PredictionLog, name: str, count: int = CALIBRATION_BINS) -> tuple[Bin, ...]:
+    """Return how often events with about the same probability were so; of yes-or-no lines only.
+
+    Examples
+    --------
+    >>> log = PredictionLog([1, 2], [1, 0], {"linear": [0.9, 0.2]})
+    >>> [(part.predicted, part.observed) for part in calibration(log, "linear", count=2)]
+    [(0.2, 0.0), (0.9, 1.0)]
+    """
+    if log.kind != "binary":
+        return ()
+    rows = np.flatnonzero(~np.isnan(log.label))
+    score, label = log.scores[name][rows], log.label[rows]
+    there = answered(score)
+    return bins(score[there], label[there], count)
+
+
+def parts(
+    log: PredictionLog,
+    metrics: Sequence[str] | None = None,
+    *,
+    threshold: float = 0.5,
+    values_max: int = PART_VALUES_MAX,
+) -> dict[str, dict[str, tuple[Part, ...]]]:
+    """Return every candidate's metrics per slice and its commonest values, the others joined.
+
+    Values come by their labelled events, the commonest first; `OTHER` is last. Events that belong
+    to no part of a slice are in none.
+    """
+    wanted = wanted_metrics(log.kind, metrics)
+    rows = np.flatnonzero(~np.isnan(log.label))
+    label = log.label[rows]
+    groups = {
+        title: _groups(sliced.codes[rows], sliced.names, values_max)
+        for title, sliced in log.slices.items()
+    }
+    found: dict[str, dict[str, tuple[Part, ...]]] = {}
+    for name in log.scores:
+        score = log.scores[name][rows]
+        found[name] = {}
+        for title, members in groups.items():
+            scored = {v: figures(score[m], label[m], wanted, threshold) for v, m in members.items()}
+            found[name][title] = tuple(
+                Part(value=value, events=s.events, metrics=s.metrics) for value, s in scored.items()
+            )
+    return found
+
+
+def money(
+    log: PredictionLog, name: str, costs: Costs, *, threshold: float = 0.5, incumbent: str = "never"
+) -> Money | None:
+    """Return what a candidate's decisions would have cost, beside those of the rule in use today.
+
+    Both over the labelled events that the candidate had an answer for; an event that an incumbent
+    baseline had none for it decides with no. None for lines that do not decide yes or no.
+
+    Raises
+    ------
+    LablineError
+        ``LL-INCUMBENT-UNKNOWN`` naming the rules that there are.
+
+    Examples
+    --------
+    >>> log = PredictionLog([1, 2, 3], [1, 0, 1], {"linear": [0.9, 0.7, 0.2]})
+    >>> money(log, "linear", Costs(false_positive=1, false_negative=5, unit="EUR"))
+    Money(total=6.0, incumbent=10.0, unit='EUR')
+    """
+    if log.kind != "binary":
+        return None
+    rows = np.flatnonzero(~np.isnan(log.label))
+    score = log.scores[name][rows]
+    there = answered(score)
+    so = log.label[rows][there] != 0
+    if incumbent in ("never", "always"):
+        today = np.full(len(so), incumbent == "always")
+    elif incumbent in log.scores:
+        today = log.scores[incumbent][rows][there] >= threshold
+    else:
+        raise LablineError(
+            "LL-INCUMBENT-UNKNOWN",
+            f"nothing here decides as the incumbent {incumbent!r}",
+            f"decision.incumbent is one of: never, always, {', '.join(log.scores)}",
+        )
+    return Money(
+        total=_cost(score[there] >= threshold, so, costs),
+        incumbent=_cost(today, so, costs),
+        unit=costs.unit,
+    )
+
+
+def _cost(said: NDArray[np.bool_], so: NDArray[np.bool_], costs: Costs) -> float:
+    false_positives = int(np.count_nonzero(said & ~so))
+    false_negatives = int(np.count_nonzero(so & ~said))
+    return costs.false_positive * false_positives + costs.false_negative * false_negatives
+
+
+def _windows(
+    log: PredictionLog, count: int, events_min: int
+) -> tuple[NDArray[Any], Floats, list[slice], list[int], list[int]]:
+    """Return the labelled rows by event time, their labels, windows; middles and ends of those."""
+    rows = np.flatnonzero(~np.isnan(log.label))
+    times = log.event_time_ms[rows]
+    if np.any(times[1:] < times[:-1]):
+        order = np.argsort(times, kind="stable")
+        rows, times = rows[order], times[order]
+    found = stretches(times, count, events_min)
+    ends = [int(times[part.stop - 1]) for part in found]
+    middles = [(int(times[part.start]) + end) // 2 for part, end in zip(found, ends, strict=True)]
+    return rows, log.label[rows], found, middles, ends
+
+
+def _groups(
+    codes: NDArray[np.int32], names: Sequence[str], values_max: int
+) -> Mapping[str, NDArray[Any]]:
+    """Return the rows of each common value, and of all the others together."""
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
+    by_count = [int(c) for c in np.argsort(-counts, kind="stable") if counts[c]]
+    common, rest = by_count[:values_max], by_count[values_max:]
+    found = {names[code]: np.flatnonzero(codes == code) for code in common}
+    if rest:
+        title = OTHER if OTHER not in found else f"{OTHER} (joined)"
+        found[title] = np.flatnonzero(np.isin(codes, rest))
+    return found

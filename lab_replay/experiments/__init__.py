@@ -1,0 +1,1 @@
+"""Experiments: declared in files, run, measured, kept."""

@@ -1,0 +1,215 @@
+"""Which models an experiment compares, each understood and fit for its line."""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from engine.core.line import Line
+from engine.errors import LablineError
+from engine.models.called import steps_of
+from engine.models.grids import NAME_MAX_CHARACTERS, grid
+from engine.models.line_recipes import check_recipes
+from engine.models.named import is_name
+from engine.models.registry import NAME
+from lab_replay.evaluation.result import DEFAULTS, MEASURES, nearest
+from lab_replay.experiments.experiment import CANDIDATES_MAX, Experiment
+from schemas.avro import Schema
+
+#: Kinds of lines whose scores are probabilities: their losses have a bound.
+PROBABLE = ("binary", "multiclass")
+NAMED_MAX_CHARACTERS = 40
+SUFFIX_MIN_CHARACTERS = 8  # of a grid's names
+
+
+def models_of(
+    experiment: Experiment, line: Line, source: str = "", schema: Schema | None = None
+) -> dict[str, str]:
+    """Return the recipes of candidates and baselines by name; see `candidates_of`."""
+    candidates = candidates_of(experiment, line, source, schema)
+    baselines = baselines_of(experiment, line, source, schema)
+    for name in candidates:
+        if name in baselines:
+            raise LablineError(
+                "LL-FILE-INVALID",
+                f"{source or experiment.name}: {name} is a recipe and a baseline"
+                f"{f' of line {line.name}' if experiment.baselines is None else ''}",
+                "give the recipe another name",
+            )
+    return {**candidates, **baselines}
+
+
+def candidates_of(
+    experiment: Experiment, line: Line, source: str = "", schema: Schema | None = None
+) -> dict[str, str]:
+    """Return the candidates' recipes by name, grids written out.
+
+    Parameters
+    ----------
+    source
+        What to call the experiment in an error: its file. What is in a file is registered, so
+        names must do for that, too.
+    schema
+        Of the line's events, which tells text from numbers.
+
+    Raises
+    ------
+    LablineError
+        ``LL-FILE-INVALID`` naming the recipe, and what to write instead.
+    """
+    found: dict[str, str] = {}
+    for name, declared in experiment.recipes.items():
+        with _about(f"{source or experiment.name}: recipes.{name}: "):
+            parts = {name: declared.recipe}
+            if declared.grid:
+                room = NAME_MAX_CHARACTERS - len(f"{line.name}-{name}-")
+                parts = grid(declared.recipe, declared.grid, max(room, SUFFIX_MIN_CHARACTERS))
+                parts = {f"{name}-{suffix}": recipe for suffix, recipe in parts.items()}
+            for made, recipe in parts.items():
+                if source and not is_name(recipe):
+                    _check_name(made, line, found)
+                if made in found:
+                    raise _twice(made, made)
+                found[made] = recipe
+    if len(found) > CANDIDATES_MAX:
+        raise LablineError(
+            "LL-FILE-INVALID",
+            f"{source or experiment.name}: {len(found):,} candidates",
+            f"compare at most {CANDIDATES_MAX} at a time: smaller grids",
+        )
+    _parse_all(found, line, f"{source or experiment.name}: recipes.", schema)
+    return found
+
+
+def baselines_of(
+    experiment: Experiment, line: Line, source: str = "", schema: Schema | None = None
+) -> dict[str, str]:
+    """Return the baselines' recipes by name: the experiment's own, or the line's."""
+    if experiment.baselines is None:
+        _parse_all(line.baselines, line, f"line {line.name}: baselines.", schema)
+        return dict(line.baselines)
+    _parse_all(experiment.baselines, line, f"{source or experiment.name}: baselines.", schema)
+    return dict(experiment.baselines)
+
+
+def metrics_of(experiment: Experiment, line: Line, source: str = "") -> tuple[str, ...]:
+    """Return the metrics to show.
+
+    Raises
+    ------
+    LablineError
+        ``LL-FILE-INVALID`` when one is not for this kind of line.
+    """
+    for metric in experiment.metrics or ():
+        if line.kind not in MEASURES[metric].kinds:
+            fitting = [name for name, measure in MEASURES.items() if line.kind in measure.kinds]
+            raise LablineError(
+                "LL-FILE-INVALID",
+                f"{source or experiment.name}: {metric} is no metric for a {line.kind} line",
+                f"use {', '.join(fitting)}",
+            )
+    return tuple(experiment.metrics or DEFAULTS[line.kind])
+
+
+def slices_of(experiment: Experiment, line: Line, source: str = "") -> tuple[str, ...]:
+    """Return the features to slice by.
+
+    Raises
+    ------
+    LablineError
+        ``LL-FILE-INVALID`` when the line has no such feature.
+    """
+    features = line.features
+    known = (*features.numeric, *features.categorical, *features.time,
+             *(told.name for told in features.history))  # fmt: skip
+    for name in experiment.slices:
+        if name not in known:
+            raise LablineError(
+                "LL-FILE-INVALID",
+                f"{source or experiment.name}: slices: line {line.name} has no feature {name}",
+                nearest(name, known),
+            )
+    return tuple(experiment.slices)
+
+
+def reference_of(experiment: Experiment, line: Line, source: str = "") -> str | None:
+    """Return the baseline that hopeless candidates are measured by: the first; None: none is.
+
+    Raises
+    ------
+    LablineError
+        ``LL-FILE-INVALID`` when there is nothing to measure by.
+    """
+    if not experiment.early_stop:
+        return None
+    names = baselines_of(experiment, line, source)
+    if line.kind not in PROBABLE or not names:
+        why = f"a {line.kind} line has no bounded loss" if names else "there is no baseline"
+        raise LablineError(
+            "LL-FILE-INVALID",
+            f"{source or experiment.name}: early_stop: {why}",
+            "leave early_stop out, or give baselines to a line of probabilities",
+        )
+    return next(iter(names))
+
+
+def named(recipes: Sequence[str]) -> dict[str, str]:
+    """Return recipes by names made from their last step.
+
+    Examples
+    --------
+    >>> list(named(["BaseRate()", "Select('x') | StandardScaler() | LogisticRegression()"]))
+    ['BaseRate-1', 'LogisticRegression-2']
+    """
+    return {f"{_last_step(recipe)}-{number}": recipe for number, recipe in enumerate(recipes, 1)}
+
+
+def _last_step(recipe: str) -> str:
+    """Return what a recipe ends with, as part of a name; of what is no recipe: recipe."""
+    name = recipe.rsplit(":", 1)[-1] if is_name(recipe) else ""
+    if not name:
+        try:
+            node = steps_of(ast.parse(recipe.strip(), mode="eval").body)[-1]
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return "recipe"  # what is wrong with it is said when it is parsed
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            name = node.func.id
+    name = name.strip("_ ")[:NAMED_MAX_CHARACTERS]
+    return name if name.isascii() and name else "recipe"
+
+
+def _check_name(name: str, line: Line, others: Mapping[str, str]) -> None:
+    """Refuse a name under which the registry would not take the recipe, before it is replayed."""
+    label = f"{line.name}-{name}".lower()
+    if not NAME.fullmatch(label):
+        said = "small letters, digits, . _ -" if len(label) <= NAME_MAX_CHARACTERS else "shorter"
+        raise LablineError(
+            "LL-FILE-INVALID",
+            f"{label} is no name for its model versions",
+            f"call the recipe otherwise: {said}",
+        )
+    for other in others:
+        if other.lower() == name.lower():
+            raise _twice(name, other)
+
+
+def _twice(name: str, other: str) -> LablineError:
+    said = f"two recipes have the name {name}"
+    if name != other:
+        said = f"{name} and {other} differ in nothing but capitals: model versions have none"
+    remedy = "name one of them differently; the names of a grid's recipes begin with its own"
+    return LablineError("LL-FILE-INVALID", said, remedy)
+
+
+def _parse_all(recipes: Mapping[str, str], line: Line, place: str, schema: Schema | None) -> None:
+    with _about(place):
+        check_recipes(recipes, line, schema, named=True)
+
+
+@contextmanager
+def _about(place: str) -> Iterator[None]:
+    """Say where in a file an error is."""
+    try:
+        yield
+    except LablineError as error:
+        message = f"{place}{error.message}"
+        raise LablineError("LL-FILE-INVALID", message, error.remedy) from error

@@ -1,0 +1,167 @@
+"""Running an experiment: replay, measure, report, and register what could be promoted."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from engine.core.line import Line
+from engine.errors import LablineError
+from engine.models.control import ModelRef
+from engine.models.named import is_name
+from engine.models.registry import Registry
+from engine.models.signing import Signer
+from lab_replay.evaluation.result import Costs, ExperimentResult
+from lab_replay.experiments.alone import alone
+from lab_replay.experiments.experiment import Experiment
+from lab_replay.experiments.measure import costs_of, measure
+from lab_replay.experiments.models import models_of, reference_of, slices_of
+from lab_replay.recordings.recording import Recording
+from lab_replay.replay.cache import trial_digest
+from lab_replay.replay.replay import replay
+from lab_replay.replay.trial import Trial
+from lab_replay.replay.units import EACH, SINGLE
+from lab_replay.reports.report import write_report
+from schemas.avro import Schema
+from schemas.framing import NOTHING_ELSE, Heads
+
+RESULT, COSTS, REPORT, DIGEST = "result.json", "costs.json", "report.html", "digest"
+
+
+def trial_of(
+    experiment: Experiment,
+    line: Line,
+    schemas: tuple[Schema, Schema | None],
+    recording: Recording,
+    writers: Heads = NOTHING_ELSE,
+    source: str = "",
+) -> Trial:
+    """Return what an experiment replays, everything in it understood.
+
+    Raises
+    ------
+    LablineError
+        ``LL-FILE-INVALID`` naming what does not fit the line.
+    """
+    if experiment.label_horizon is not None:
+        line = line.model_copy(update={"label_horizon": experiment.label_horizon})
+    return Trial(
+        recording,
+        line,
+        *schemas,
+        models_of(experiment, line, source, schemas[0]),
+        writers,
+        experiment.delay_ms,
+        slices_of(experiment, line, source),
+        reference_of(experiment, line, source),
+    )
+
+
+def run_experiment(
+    experiment: Experiment,
+    line: Line,
+    schemas: tuple[Schema, Schema | None],
+    recording: Recording,
+    out: Path,
+    progress: Callable[[int], None] | None = None,
+    writers: Heads = NOTHING_ELSE,
+    *,
+    source: str = "",
+    cache: Path | None = None,
+    scheduler: str | None = None,
+    cores: int | None = None,
+) -> ExperimentResult:
+    """Replay a recording over an experiment's recipes and the line's baselines.
+
+    Writes ``result.json``, ``costs.json``, ``report.html`` and ``predictions/`` into `out`. What
+    was replayed before, under the same versions, is not replayed again. While another run writes
+    there, this one waits.
+
+    Parameters
+    ----------
+    schemas
+        Of events and labels.
+    writers
+        By frame head, the versions that records may be written with.
+    source
+        What to call the experiment in an error: its file.
+    cache, scheduler, cores
+        As `replay` takes them.
+    """
+    trial = trial_of(experiment, line, schemas, recording, writers, source)
+    digest = _digest(experiment, trial)
+    with alone(out):
+        known = _finished(out, digest)
+        if known is not None:
+            return known
+        (out / DIGEST).unlink(missing_ok=True)
+        replayed = replay(
+            trial,
+            out,
+            progress,
+            learners=learners_of(experiment, line),
+            otherwise=experiment.otherwise,
+            cache=cache,
+            scheduler=scheduler,
+            cores=cores,
+        )
+        result, costs = measure(experiment, trial, replayed, source), costs_of(trial, replayed)
+        (out / RESULT).write_text(result.to_json(), encoding="utf-8")
+        (out / COSTS).write_text(costs.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        write_report(out / REPORT, result, costs)
+        (out / DIGEST).write_text(digest, encoding="utf-8")
+        return result
+
+
+def learners_of(experiment: Experiment, line: Line) -> str:
+    """Return whether partitions learn apart or together, as units say it."""
+    return SINGLE if (experiment.learner or line.learner) == "single" else EACH
+
+
+def load_costs(out: Path) -> Costs:
+    """Return what an experiment's run cost."""
+    return Costs.model_validate_json((out / COSTS).read_text(encoding="utf-8"))
+
+
+def _digest(experiment: Experiment, trial: Trial) -> str:
+    """Return what stands for all that a result depends on."""
+    told = [
+        experiment.model_dump(mode="json", exclude={"recording", "history"}),
+        trial.line.canonical(),
+        dict(trial.models),
+        trial_digest(trial),
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _finished(out: Path, digest: str) -> ExperimentResult | None:
+    with suppress(OSError, LablineError):
+        whole = all((out / name).is_file() for name in (COSTS, REPORT))
+        if whole and (out / DIGEST).read_text(encoding="utf-8") == digest:
+            result = ExperimentResult.from_json((out / RESULT).read_text(encoding="utf-8"))
+            if not any(is_name(candidate.recipe) for candidate in result.candidates):
+                return result  # a named function's code may have changed
+    return None
+
+
+def register(result: ExperimentResult, registry: Registry, signer: Signer) -> dict[str, ModelRef]:
+    """Register every candidate as a cold, signed model version; return them by recipe name.
+
+    One that is a function's name stays in the lab: what it is cannot be signed yet.
+    """
+    return {
+        candidate.name: registry.register(
+            f"{result.line}-{candidate.name}".lower(),
+            candidate.recipe,
+            {
+                "experiment": result.name,
+                "recording": result.recording,
+                "environment": result.environment,
+                "metrics": json.loads(json.dumps(candidate.metrics)),
+            },
+            signer,
+        )
+        for candidate in result.candidates
+        if candidate.kind == "candidate" and not is_name(candidate.recipe)
+    }

@@ -1,0 +1,1 @@
+"""History out of files: CSV, JSON lines and Parquet as recordings."""

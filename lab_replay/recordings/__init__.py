@@ -1,0 +1,1 @@
+"""What was recorded of topics, exactly: made, read, redacted and published again."""

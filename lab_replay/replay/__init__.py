@@ -1,0 +1,1 @@
+"""Walking over history: the factory's fold as steps, and all candidates in one pass."""

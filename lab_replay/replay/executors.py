@@ -1,0 +1,149 @@
+"""Where units of work run: here, in processes of this machine, or on a Dask cluster."""
+
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from engine.errors import LablineError
+from lab_replay.replay.cache import Cache
+from lab_replay.replay.trial import Trial
+from lab_replay.replay.units import Outcome, Unit, run_unit
+from lab_replay.replay.worker_process import begin, work
+
+REFRESH_S = 0.2
+SMALL = 50_000  # records times models: less is done before other processes have started
+RETRIES = 3  # of a unit whose Dask worker went away
+CONNECT_S = 10
+
+
+@contextmanager
+def executor_of(
+    trial: Trial, units: list[Unit], cores: int, scheduler: str | None
+) -> Iterator[Executor | None]:
+    """Give an executor for units; None: they are so small that they are run here.
+
+    Raises
+    ------
+    LablineError
+        ``LL-LAB-SCHEDULER`` when there is no Dask, or none at that address.
+    """
+    if scheduler is not None:
+        with _dask(scheduler) as executor:
+            yield executor
+        return
+    work = sum(trial.records(unit.partitions) * len(unit.models) for unit in units)
+    workers = min(len(units), cores)
+    if workers <= 1 or work < SMALL or any(_of_script(unit) for unit in units):
+        yield None
+        return
+    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
+    done = context.Value("q", 0)
+    pool = ProcessPoolExecutor(workers, context, initializer=begin, initargs=(done,))
+    pool.done = done  # type: ignore[attr-defined]  # it is ours, and ends with the block
+    try:
+        with _gone_is_said():
+            yield pool
+    except BaseException:  # what is under way is not waited for: a unit may take minutes
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _of_script(unit: Unit) -> bool:
+    """Tell whether a model is a function of the program itself: no other process has it."""
+    return any(recipe.strip().startswith("__main__:") for recipe in unit.models.values())
+
+
+@contextmanager
+def _gone_is_said() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise LablineError(
+            "LL-LAB-PROCESSES",
+            "a process of the replay was ended by something else: often for want of memory",
+            "what is done is kept, the same again goes on there; in Python, cores=1 needs least",
+        ) from error
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Start processes that do not run the user's script again: they need nothing of it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise LablineError(
+            "LL-LAB-SCHEDULER", "Dask is not installed", "pip install 'labline[dask]'"
+        ) from error
+    try:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise LablineError(
+            "LL-LAB-SCHEDULER",
+            f"no Dask scheduler answers at {address}",
+            "start one: dask scheduler; its address begins with tcp://",
+        ) from error
+    with client:
+        yield client.get_executor(retries=RETRIES, pure=False)
+
+
+def run_units(
+    trial: Trial,
+    units: list[Unit],
+    store: Cache,
+    executor: Executor | None,
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Walk units, and keep what each gave as it ends.
+
+    Parameters
+    ----------
+    progress
+        Told how many records were taken: as it goes on, or where that cannot be seen, per unit.
+    """
+    if executor is None:
+        for unit in units:
+            store.put(unit, run_unit(trial, unit, progress))
+        return
+    shared = getattr(executor, "done", None)
+    with _without_main():  # a pool starts its processes as it gets work
+        futures: dict[Future[Any], Unit] = {
+            executor.submit(_sent, trial, unit)
+            if shared is None
+            else executor.submit(work, trial, unit, store): unit
+            for unit in sorted(units, key=lambda unit: -trial.records(unit.partitions))
+        }
+    told, pending = 0, set(futures)
+    while pending:
+        ended, pending = wait(pending, REFRESH_S, FIRST_COMPLETED)
+        if progress is not None and shared is not None:
+            progress(shared.value - told)
+            told = shared.value
+        for future in ended:
+            unit, outcome = futures.pop(future), future.result()
+            if shared is None:
+                store.put(unit, outcome)
+                if progress is not None:
+                    progress(trial.records(unit.partitions))
+
+
+def _sent(trial: Trial, unit: Unit) -> Outcome:
+    """Walk a unit on a machine that shares no disk with this one."""
+    return run_unit(trial, unit).gathered()

@@ -1,0 +1,103 @@
+"""A trial: which line's past to replay, with which models, and how."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engine.core.line import Line
+from engine.core.spec import Learner, Slot, Spec
+from engine.errors import LablineError
+from engine.models.configuration import CANDIDATE
+from lab_replay.recordings.recording import Recording
+from schemas.avro import Schema
+from schemas.framing import Heads
+
+NO_REVISION = -1
+ANOMALY = "anomaly"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What to replay: a line over a recording, with models by name.
+
+    Attributes
+    ----------
+    models
+        Recipes by name: candidates and baselines alike.
+    writers
+        By frame head, the versions that records may be written with.
+    delay_ms
+        None: labels come when they came. Else each comes this long after its event, for
+        comparison: 0 is what most evaluations assume.
+    slices
+        Features by whose values the events are told apart.
+    reference
+        A model; others that are certainly worse are given up. None: all are walked to the end.
+    """
+
+    recording: Recording
+    line: Line
+    event_schema: Schema
+    label_schema: Schema | None
+    models: Mapping[str, str]
+    writers: Heads = field(default_factory=dict)
+    delay_ms: int | None = None
+    slices: Sequence[str] = ()
+    reference: str | None = None
+
+    def spec(self, tap: Learner) -> Spec:
+        """Return the task's configuration: one slot, which writes down what happens."""
+        return Spec(
+            line=joined(self.line),
+            revision=NO_REVISION,
+            inputs=(self.line.events, self.line.labels, ""),
+            event_schema=self.event_schema,
+            label_schema=self.label_schema,
+            champion=Slot(CANDIDATE, "tap", tap),
+            writers=self.writers,
+        )
+
+    def partitions(self) -> tuple[int, ...]:
+        """Return the partitions of events, ascending.
+
+        Raises
+        ------
+        LablineError
+            ``LL-RECORDING-TOPIC`` when events or labels were not recorded,
+            ``LL-RECORDING-PARTITIONS`` when labels have other partitions than events.
+        """
+        events = self.recording.partitions(self.line.events)
+        if self.line.labels is not None:
+            labels = self.recording.partitions(self.line.labels)
+            if labels != events:
+                raise LablineError(
+                    "LL-RECORDING-PARTITIONS",
+                    f"{self.line.events} has partitions {_list(events)} in the recording,"
+                    f" {self.line.labels} has {_list(labels)}",
+                    "record all partitions of both: labline record",
+                )
+        return events
+
+    def records(self, partitions: Sequence[int]) -> int:
+        """Return how many records these partitions' events and labels are."""
+        topics = [topic for topic in (self.line.events, self.line.labels) if topic is not None]
+        files = self.recording.manifest.topics
+        return sum(files[topic][part].records for topic in topics for part in partitions)
+
+
+def joined(line: Line) -> Line:
+    """Return a line whose task joins labels, though none is learned: figures rest on them.
+
+    Examples
+    --------
+    >>> line = Line.parse({"name": "l", "kind": "anomaly", "events": "e", "id": "id",
+    ...     "features": {"numeric": ["x"]}})
+    >>> joined(line).kind
+    'binary'
+    """
+    if line.kind != ANOMALY:
+        return line
+    return line.model_copy(update={"kind": "binary"})
+
+
+def _list(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers)) or "none"

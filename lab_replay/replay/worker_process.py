@@ -1,0 +1,35 @@
+"""A process of the lab's pool: a unit at a time, its outcome kept from here.
+
+Imports little by itself: what a worker does before its first unit begins with `begin`.
+"""
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+from engine.models.lean import import_river
+
+if TYPE_CHECKING:
+    from lab_replay.replay.cache import Cache
+    from lab_replay.replay.trial import Trial
+    from lab_replay.replay.units import Unit
+
+_done: Any = None  # the count of records that all workers share
+
+
+def begin(done: Any) -> None:
+    """Make this process a worker, which counts its records in `done`."""
+    global _done
+    _done = done
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: who started us ends us
+    import_river()
+
+
+def work(trial: "Trial", unit: "Unit", store: "Cache") -> None:
+    """Walk a unit and keep what it gave: columns need not pass through a pipe."""
+    from lab_replay.replay.units import run_unit
+
+    def count(records: int) -> None:
+        with _done.get_lock():
+            _done.value += records
+
+    store.put(unit, run_unit(trial, unit, count))

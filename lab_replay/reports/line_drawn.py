@@ -1,0 +1,194 @@
+"""The still pictures of a line's page: shares and scores over event time, in pixels."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeAlias
+
+from lab_replay.evaluation.headline import percent
+from lab_replay.reports.line_figures import LineFacts, Window
+
+WIDTH_PX, HEIGHT_PX = 960, 220
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 64, 12, 10, 26
+TIMES = 6  # told below
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
+MARKED_MAX = 1e12  # beyond, one more is too little to be seen
+STEPS = (1, 2, 2.5, 5, 10)
+#: a figure of a stretch; None: it has none
+Take: TypeAlias = Callable[[Window], float | None]
+
+
+class Bar(NamedTuple):
+    """A stretch of time, with what it stands for."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    told: str
+
+
+class Curve(NamedTuple):
+    """A curve: its name, the style sheet's colour and dash, and its points."""
+
+    name: str
+    line: str
+    dash: str
+    points: str
+
+
+class Picture(NamedTuple):
+    """A chart over event time.
+
+    Attributes
+    ----------
+    level
+        Where the threshold lies; None: nowhere here.
+    up, along
+        Marks of both axes: where, and what they say.
+    """
+
+    title: str
+    note: str
+    bars: tuple[Bar, ...]
+    curves: tuple[Curve, ...]
+    level: float | None
+    up: tuple[tuple[float, str], ...]
+    along: tuple[tuple[float, str], ...]
+
+
+def pictures(facts: LineFacts) -> list[Picture]:
+    """Return what of a line is drawn over event time."""
+    if len(facts.windows) < 2:  # one stretch is no course of time
+        return []
+    found, kind = [], facts.result.kind
+    if facts.threshold is not None:
+        found.append(_share(facts))
+    if kind == "anomaly":
+        told = "Half of a stretch's scores lie below the lower curve, 99 in 100 below the upper."
+        curves: dict[str, Take] = {"median": _middle, "99th percentile": _high}
+        found += _scores(facts, "How odd the events were", told, curves)
+    if kind == "regression":
+        told = "The median answer of each stretch"
+        told += ", and the mean of what turned out to be so." if facts.has_labels else "."
+        curves = {"answered": _middle, **({"was so": _truth} if facts.has_labels else {})}
+        found += _scores(facts, "What was answered", told, curves)
+    return found
+
+
+def _middle(window: Window) -> float | None:
+    return window.middle
+
+
+def _high(window: Window) -> float | None:
+    return window.high
+
+
+def _truth(window: Window) -> float | None:
+    return window.truth
+
+
+def _share(facts: LineFacts) -> Picture:
+    windows, threshold = facts.windows, f"{facts.threshold:g}"
+    shares = [(one.yes or 0) / one.answers for one in windows]
+    up = marks(0.0, max(shares))
+    at = _scale(up)
+    x = _along(windows)
+    bars = []
+    for one, share in zip(windows, shares, strict=True):
+        begin, end = x(one.start_ms), x(one.end_ms)
+        when = f"{_when(one.start_ms, DAY_MS - 1)} UTC"
+        bars.append(
+            Bar(
+                round(begin, 1), round(at(share), 1), round(max(end - begin - 1, 1), 1),
+                round(at(0.0) - at(share), 1),
+                f"from {when}: {one.yes or 0:,} of {one.answers:,}, {percent(share)}",
+            )
+        )  # fmt: skip
+    title = {
+        "anomaly": f"Share of events at or above the threshold of {threshold}",
+        "multiclass": f"Share of events whose class had a probability of {threshold} or more",
+        "regression": f"Share of events answered with {threshold} or more",
+    }.get(facts.result.kind, f"Share of events answered yes, from {threshold} on")
+    note = f"By event time, UTC, in {len(windows)} stretches; a bar pointed at tells its events."
+    return Picture(
+        title, note, tuple(bars), (), None,
+        tuple((round(at(one), 1), f"{one * 100:g}%") for one in up), _times(windows),
+    )  # fmt: skip
+
+
+def _scores(facts: LineFacts, title: str, note: str, curves: Mapping[str, Take]) -> list[Picture]:
+    """Return the picture, or none when a model's answers ran away beyond what can be drawn."""
+    windows, x = facts.windows, _along(facts.windows)
+    values = [v for take in curves.values() for one in windows if (v := take(one)) is not None]
+    if not math.isfinite(max(values) - min(values)):
+        return []
+    up = marks(min(values), max(values))
+    at = _scale(up)
+    drawn = []
+    for place, (name, take) in enumerate(curves.items()):
+        points = " ".join(
+            f"{(x(one.start_ms) + x(one.end_ms)) / 2:.1f},{at(value):.1f}"
+            for one in windows
+            if (value := take(one)) is not None
+        )
+        drawn.append(Curve(name, f"s{place}", "solid", points))
+    level = facts.threshold
+    if level is not None and not up[0] <= level <= up[-1]:
+        level = None
+    picture = Picture(
+        title, note, (), tuple(drawn), None if level is None else round(at(level), 1),
+        tuple((round(at(one), 1), f"{one:g}") for one in up), _times(windows),
+    )  # fmt: skip
+    return [picture]
+
+
+def marks(low: float, high: float, count: int = 4) -> list[float]:
+    """Return about `count` round numbers from at most `low` to at least `high`.
+
+    Examples
+    --------
+    >>> marks(0.0, 0.07)
+    [0.0, 0.02, 0.04, 0.06, 0.08]
+    >>> marks(39.0, 44.5), marks(3.0, 3.0)
+    ([38.0, 40.0, 42.0, 44.0, 46.0], [3.0, 3.25, 3.5, 3.75, 4.0])
+    """
+    if low == high:
+        high = low + (abs(low) or 1.0) if abs(low) > MARKED_MAX else low + 1.0
+    span = high - low
+    size = 10.0 ** math.floor(math.log10(span / count))
+    step = next((n * size for n in STEPS if n * size * count >= span), 10 * size)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [float(f"{n * step:.12g}") for n in range(first, max(last, first + 1) + 1)]
+
+
+def _scale(up: Sequence[float]) -> Callable[[float], float]:
+    span = HEIGHT_PX - TOP_PX - BOTTOM_PX
+    return lambda value: TOP_PX + (up[-1] - value) / (up[-1] - up[0]) * span
+
+
+def _along(windows: Sequence[Window]) -> Callable[[int], float]:
+    first, last = windows[0].start_ms, windows[-1].end_ms
+    span = WIDTH_PX - LEFT_PX - RIGHT_PX
+    return lambda time_ms: LEFT_PX + (time_ms - first) / ((last - first) or 1) * span
+
+
+def _times(windows: Sequence[Window]) -> tuple[tuple[float, str], ...]:
+    first, last = windows[0].start_ms, windows[-1].end_ms
+    x = _along(windows)
+    times = [first + (last - first) * n // (TIMES - 1) for n in range(TIMES)]
+    return tuple((round(x(time_ms), 1), _when(time_ms, last - first)) for time_ms in times)
+
+
+def _when(time_ms: int, span_ms: int) -> str:
+    """Return a time as precisely as a span of time needs it.
+
+    Examples
+    --------
+    >>> _when(1_358_000_000_000, 40 * DAY_MS), _when(1_358_000_000_000, DAY_MS)
+    ('12 Jan 2013', '12 Jan 14:13')
+    """
+    at = datetime.fromtimestamp(time_ms / 1_000, UTC)
+    if span_ms > 10 * DAY_MS:
+        return f"{at.day} {at:%b %Y}"
+    return f"{at.day} {at:%b %H:%M}" if span_ms > 30 * MINUTE_MS else f"{at:%H:%M:%S}"
