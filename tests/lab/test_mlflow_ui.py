@@ -67,9 +67,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for name in ("days", "again"):
         (folder / "experiments" / f"{name}.yaml").write_text(EXPERIMENT)
+    without_key = Ran(folder, "lab", "run", "days", "--no-mlflow")
+    assert without_key.code == 0, without_key.said  # who cannot sign has the figures all the same
+    assert "nothing registered: no signing key" in without_key.said
     assert Ran(folder, "models", "keygen").code == 0
     ran = Ran(folder, "lab", "run", "days", "--no-mlflow")
     assert ran.code == 0, ran.said
+    assert ran.out == without_key.out
+    assert "linear: registered as flights-delay-linear@1" in ran.said
     assert "MLflow" not in ran.said
     assert not list(folder.glob("**/mlflow*"))
     return folder
