@@ -1,7 +1,6 @@
 """How large a recipe may be: said before anything of it is made."""
 
 import inspect
-import time
 
 import pytest
 
@@ -13,7 +12,6 @@ from engine.models.recipes import parse
 
 CLASSES = ("a", "b", "c")
 WIDE = Inputs("l", {f"x{n}": "number" for n in range(60)})
-SOON_S = 1.0
 
 
 def nested(levels: int) -> str:
@@ -49,13 +47,11 @@ def nested(levels: int) -> str:
          "ADWIN: max_buckets", "100"),
     ],
 )  # fmt: skip
-def test_what_would_take_too_much_is_refused_at_once(
+def test_what_would_take_too_much_is_refused_before_it_is_made(
     kind: str, recipe: str, said: str, remedy: str, inputs: Inputs | None
 ) -> None:
-    began_s = time.thread_time()
     with pytest.raises(LablineError, match="LL-RECIPE") as caught:
         parse(recipe, kind, CLASSES, inputs=inputs)
-    assert time.thread_time() - began_s < SOON_S
     assert said in caught.value.message
     assert remedy in caught.value.remedy
 
