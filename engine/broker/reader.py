@@ -35,6 +35,8 @@ PASSING = frozenset(
         KafkaError._TRANSPORT,
     }
 )
+#: Of a question about offsets: right after a broker is back no partition may have a leader yet.
+PASSING_OF_OFFSETS = PASSING | {KafkaError._NOENT}
 #: The client asks who coordinates its group, which is never joined: no right to one is needed.
 NO_MATTER = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED})
 
@@ -75,7 +77,7 @@ def partition_offsets(bootstrap: str, topics: list[str]) -> dict[str, dict[int, 
                 found: dict[TopicPartition, Any] = {tp: f.result() for tp, f in asked.items()}
             except KafkaException as error:
                 cause: Any = error.args[0]  # a KafkaError
-                if cause.code() not in PASSING or time.monotonic() > deadline_s:
+                if cause.code() not in PASSING_OF_OFFSETS or time.monotonic() > deadline_s:
                     raise
                 time.sleep(RETRY_S)
             else:
