@@ -22,7 +22,7 @@ from engine.models.recipes import parse
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
 from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import run_experiment
+from lab_replay.experiments.run import run_experiment, trial_of
 from lab_replay.replay.replay import replay
 from lab_replay.replay.rows import Rows
 from lab_replay.replay.steps import steps_of
@@ -144,7 +144,10 @@ def _again(trial: Trial, folder: Path) -> dict[str, float]:
     def run(recipes: dict[str, str]) -> Callable[[], object]:
         declared = Experiment.of(trial.line.name, recipes)
         return lambda: run_experiment(
-            declared, trial.line, schemas, trial.recording, folder / "again", cores=2
+            declared,
+            trial_of(declared, trial.line, schemas, trial.recording),
+            folder / "again",
+            cores=2,
         )
 
     def timed(work: Callable[[], object]) -> float:

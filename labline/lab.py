@@ -35,7 +35,7 @@ from lab_replay.experiments.frames import (
     slices_frame,
     windows_frame,
 )
-from lab_replay.experiments.run import load_costs, run_experiment
+from lab_replay.experiments.run import load_costs, run_experiment, trial_of
 from lab_replay.reports.report import write_report
 
 __all__ = ["History", "Outcome", "load", "run"]
@@ -246,16 +246,8 @@ def run(
     past = history.past
     experiment = Experiment.of(past.line.name, recipes, name=name, **settings)
     folder = past.folder / name
+    trial = trial_of(experiment, past.line, past.schemas, past.recording, past.writers)
     result = run_experiment(
-        experiment,
-        past.line,
-        past.schemas,
-        past.recording,
-        folder,
-        None,
-        past.writers,
-        cache=past.cache,
-        scheduler=scheduler,
-        cores=cores,
+        experiment, trial, folder, cache=past.cache, scheduler=scheduler, cores=cores
     )
     return Outcome(result, load_costs(folder), folder)

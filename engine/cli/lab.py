@@ -130,12 +130,9 @@ def _replayed(
         try:
             return run_experiment(
                 declared,
-                past.line,
-                past.schemas,
-                past.recording,
+                trial,
                 past.folder / declared.name,
                 scaled(progress, events, max(total, 1)),
-                past.writers,
                 source=source,
                 cache=past.cache,
                 scheduler=scheduler,

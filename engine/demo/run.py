@@ -27,7 +27,7 @@ from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
 from lab_replay.evaluation.result import ExperimentResult
 from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import register, run_experiment
+from lab_replay.experiments.run import register, run_experiment, trial_of
 from lab_replay.past.parity import Parity, parity
 from lab_replay.recordings.recording import Recording, record
 from topics.apply import apply, existing_topics
@@ -169,10 +169,11 @@ def _lab(space: Workspace, broker: str, bar: Bar) -> tuple[ExperimentResult, str
     line = space.line(LINE)
     schemas = (space.schema_of(EVENTS), space.schema_of(LABELS))
     experiment = Experiment.load(space.experiment_path(EXPERIMENT))
+    trial = trial_of(experiment, line, schemas, Recording.open(folder))
     out = space.state_dir / "experiments" / EXPERIMENT
     # each past is walked twice: partitions learn apart, and together
     with bar("replaying in the lab", 2 * total) as step:
-        result = run_experiment(experiment, line, schemas, Recording.open(folder), out, step)
+        result = run_experiment(experiment, trial, out, step)
     registry = Registry(space.models_dir, load_public_keys(space.keys_dir))
     versions = register(result, registry, Signer.load(space.private_key))
     return result, versions[result.ranked("candidate")[0].name].label

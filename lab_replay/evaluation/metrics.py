@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lab_replay.evaluation.confusion import cells, f1_of, kappa_of, macro_f1_of, table_of
 from lab_replay.evaluation.losses import (
     Floats,
     absolute_losses,
     brier_losses,
-    decided,
     finite,
     log_losses,
     right,
@@ -89,9 +89,7 @@ def f1(score: Floats, label: Floats, threshold: float = 0.5) -> float | None:
     >>> f1(np.array([0.9, 0.9, 0.1]), np.array([1.0, 0, 0]))
     0.6666666666666666
     """
-    said, so = score >= threshold, label != 0
-    sides = int(np.count_nonzero(said)) + int(np.count_nonzero(so))
-    return 2 * int(np.count_nonzero(said & so)) / sides if sides else None
+    return f1_of(table_of(*cells(score, label, threshold)))
 
 
 def macro_f1(score: Floats, label: Floats, threshold: float = 0.5) -> float | None:
@@ -102,10 +100,7 @@ def macro_f1(score: Floats, label: Floats, threshold: float = 0.5) -> float | No
     >>> macro_f1(np.eye(3)[[0, 0, 1]], np.array([0.0, 1, 1]))
     0.6666666666666666
     """
-    table = _confusion(score, label, threshold)
-    sides = table.sum(axis=0) + table.sum(axis=1)
-    there = sides > 0
-    return _mean(2 * np.diag(table)[there] / sides[there])
+    return macro_f1_of(table_of(*cells(score, label, threshold)))
 
 
 def kappa(score: Floats, label: Floats, threshold: float = 0.5) -> float | None:
@@ -116,13 +111,7 @@ def kappa(score: Floats, label: Floats, threshold: float = 0.5) -> float | None:
     >>> kappa(np.array([0.9, 0.9, 0.1, 0.1]), np.array([1.0, 0, 0, 0]))
     0.5
     """
-    table = _confusion(score, label, threshold)
-    events = table.sum()
-    if not events:
-        return None
-    agreed = np.trace(table) / events
-    by_chance = float((table.sum(axis=0) / events * (table.sum(axis=1) / events)).sum())
-    return None if by_chance >= 1 else float((agreed - by_chance) / (1 - by_chance))
+    return kappa_of(table_of(*cells(score, label, threshold)))
 
 
 def calibration_error(score: Floats, label: Floats) -> float | None:
@@ -289,10 +278,3 @@ def bins(score: Floats, label: Floats, count: int = CALIBRATION_BINS) -> tuple[B
 
 def _mean(values: NDArray[np.floating] | NDArray[np.bool_]) -> float | None:
     return float(values.mean()) if len(values) else None
-
-
-def _confusion(score: Floats, label: Floats, threshold: float) -> NDArray[np.int64]:
-    """Return how often each class (row) was answered with each (column)."""
-    classes = 2 if score.ndim == 1 else score.shape[1]
-    cells = label.astype(np.int64) * classes + decided(score, threshold)
-    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lab_replay.evaluation.confusion import cells, f1_of, kappa_of, macro_f1_of, table_of
 from lab_replay.evaluation.losses import (
     Floats,
     absolute_losses,
     brier_losses,
-    decided,
     finite,
     log_losses,
     right,
@@ -81,41 +81,19 @@ def _means(metric: str, losses: Floats, ends: Sequence[int]) -> list[float | Non
 def _of_tables(
     score: Floats, label: Floats, ends: Sequence[int], metrics: Sequence[str], threshold: float
 ) -> dict[str, list[float | None]]:
-    """Return metrics of decisions: from how often each class (row) was answered with each."""
-    classes = 2 if score.ndim == 1 else score.shape[1]
-    truth = (label != 0).astype(np.int64) if score.ndim == 1 else label.astype(np.int64)
-    cells = truth * classes + decided(score, threshold)
+    """Return metrics of decisions: one table grows from window to window."""
+    cell, classes = cells(score, label, threshold)
     hits = right(score, label, threshold)
     table, hit = np.zeros((classes, classes), np.int64), 0
     found: dict[str, list[float | None]] = {metric: [] for metric in OF_TABLES}
     for piece, end in zip(_pieces(ends), ends, strict=True):
-        table += np.bincount(cells[piece], minlength=classes**2).reshape(classes, classes)
+        table += table_of(cell[piece], classes)
         hit += int(np.count_nonzero(hits[piece]))
         found["accuracy"].append(hit / end if end else None)
-        found["f1"].append(_f1(table))
-        found["macro_f1"].append(_macro_f1(table))
-        found["kappa"].append(_kappa(table))
+        found["f1"].append(f1_of(table))
+        found["macro_f1"].append(macro_f1_of(table))
+        found["kappa"].append(kappa_of(table))
     return {metric: values for metric, values in found.items() if metric in metrics}
-
-
-def _f1(table: Counts) -> float | None:
-    sides = int(table[1].sum() + table[:, 1].sum())
-    return 2 * int(table[1, 1]) / sides if sides else None
-
-
-def _macro_f1(table: Counts) -> float | None:
-    sides = table.sum(axis=0) + table.sum(axis=1)
-    there = sides > 0
-    return float((2 * np.diag(table)[there] / sides[there]).mean()) if there.any() else None
-
-
-def _kappa(table: Counts) -> float | None:
-    events = table.sum()
-    if not events:
-        return None
-    agreed = np.trace(table) / events
-    by_chance = float((table.sum(axis=0) / events * (table.sum(axis=1) / events)).sum())
-    return None if by_chance >= 1 else float((agreed - by_chance) / (1 - by_chance))
 
 
 def _of_order(

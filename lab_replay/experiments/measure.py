@@ -22,7 +22,7 @@ from lab_replay.evaluation.result import (
     ranking,
 )
 from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.models import metrics_of
+from lab_replay.experiments.models import baselines_by_name, metrics_of
 from lab_replay.replay.replay import Replayed
 from lab_replay.replay.trial import Trial
 
@@ -118,8 +118,7 @@ def _candidates(
 
 def _kind(experiment: Experiment, trial: Trial, name: str) -> str:
     """Tell candidates from baselines: those come last, whatever grids made of the recipes."""
-    own = experiment.baselines if experiment.baselines is not None else trial.line.baselines
-    return BASELINE if name in own else CANDIDATE
+    return BASELINE if name in baselines_by_name(experiment, trial.line) else CANDIDATE
 
 
 def _verdicts(

@@ -83,12 +83,16 @@ def candidates_of(
 def baselines_of(
     experiment: Experiment, line: Line, source: str = "", schema: Schema | None = None
 ) -> dict[str, str]:
-    """Return the baselines' recipes by name: the experiment's own, or the line's."""
-    if experiment.baselines is None:
-        _parse_all(line.baselines, line, f"line {line.name}: baselines.", schema)
-        return dict(line.baselines)
-    _parse_all(experiment.baselines, line, f"{source or experiment.name}: baselines.", schema)
-    return dict(experiment.baselines)
+    """Return the baselines' recipes by name, each understood."""
+    place = f"line {line.name}" if experiment.baselines is None else source or experiment.name
+    found = baselines_by_name(experiment, line)
+    _parse_all(found, line, f"{place}: baselines.", schema)
+    return found
+
+
+def baselines_by_name(experiment: Experiment, line: Line) -> dict[str, str]:
+    """Return the experiment's own baselines, or the line's."""
+    return dict(line.baselines if experiment.baselines is None else experiment.baselines)
 
 
 def metrics_of(experiment: Experiment, line: Line, source: str = "") -> tuple[str, ...]:
@@ -141,7 +145,7 @@ def reference_of(experiment: Experiment, line: Line, source: str = "") -> str | 
     """
     if not experiment.early_stop:
         return None
-    names = baselines_of(experiment, line, source)
+    names = baselines_by_name(experiment, line)
     if line.kind not in PROBABLE or not names:
         why = f"a {line.kind} line has no bounded loss" if names else "there is no baseline"
         raise LablineError(

@@ -60,19 +60,16 @@ def trial_of(
 
 def run_experiment(
     experiment: Experiment,
-    line: Line,
-    schemas: tuple[Schema, Schema | None],
-    recording: Recording,
+    trial: Trial,
     out: Path,
     progress: Callable[[int], None] | None = None,
-    writers: Heads = NOTHING_ELSE,
     *,
     source: str = "",
     cache: Path | None = None,
     scheduler: str | None = None,
     cores: int | None = None,
 ) -> ExperimentResult:
-    """Replay a recording over an experiment's recipes and the line's baselines.
+    """Replay what `trial_of` made of an experiment, and measure it.
 
     Writes ``result.json``, ``costs.json``, ``report.html`` and ``predictions/`` into `out`. What
     was replayed before, under the same versions, is not replayed again. While another run writes
@@ -80,16 +77,11 @@ def run_experiment(
 
     Parameters
     ----------
-    schemas
-        Of events and labels.
-    writers
-        By frame head, the versions that records may be written with.
     source
         What to call the experiment in an error: its file.
     cache, scheduler, cores
         As `replay` takes them.
     """
-    trial = trial_of(experiment, line, schemas, recording, writers, source)
     digest = _digest(experiment, trial)
     with alone(out):
         known = _finished(out, digest)
@@ -100,7 +92,7 @@ def run_experiment(
             trial,
             out,
             progress,
-            learners=learners_of(experiment, line),
+            learners=learners_of(experiment, trial.line),
             otherwise=experiment.otherwise,
             cache=cache,
             scheduler=scheduler,

@@ -35,7 +35,7 @@ class GivingUp:
         streams: int = 1,
     ) -> None:
         kind = trial.line.kind
-        self._kind, self._loss = kind, loss_of(kind)
+        self._loss = loss_of(kind)
         self._classes = {name: index for index, name in enumerate(trial.line.classes)}
         self._reference = candidates[reference]
         bound = widest_difference(kind, self._loss)

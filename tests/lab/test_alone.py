@@ -7,7 +7,7 @@ import pytest
 
 from lab_replay.experiments.alone import alone
 from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import run_experiment
+from lab_replay.experiments.run import run_experiment, trial_of
 from tests.broker.process import until
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
 
@@ -20,7 +20,8 @@ def test_a_run_waits_for_who_writes_into_its_folder(
     found = []
 
     def run() -> None:
-        found.append(run_experiment(declared, LINE, (EVENT, LABEL), recording, out))
+        trial = trial_of(declared, LINE, (EVENT, LABEL), recording)
+        found.append(run_experiment(declared, trial, out))
 
     thread = threading.Thread(target=run)
     with alone(out):

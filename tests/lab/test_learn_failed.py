@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lab_replay.experiments.experiment import Experiment
 from lab_replay.experiments.frames import result_frame
-from lab_replay.experiments.run import load_costs, run_experiment
+from lab_replay.experiments.run import load_costs, run_experiment, trial_of
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
 
 
@@ -32,7 +32,8 @@ def test_what_raised_when_it_learned_is_counted_in_the_result(tmp_path: Path) ->
         otherwise=False,
     )
     recording = recorded(tmp_path / "history")
-    result = run_experiment(experiment, LINE, (EVENT, LABEL), recording, tmp_path / "out", cores=1)
+    trial = trial_of(experiment, LINE, (EVENT, LABEL), recording)
+    result = run_experiment(experiment, trial, tmp_path / "out", cores=1)
     failed = {one.name: one.learn_failed for one in result.candidates}
     # of each partition's labels 0 to 49 but that of the broken event 10, those where x is 0
     expected = sum((n * 7 + p) % 5 == 0 for p in (0, 1) for n in range(50) if n != 10)

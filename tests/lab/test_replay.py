@@ -10,7 +10,7 @@ from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys
 from lab_replay.evaluation.result import ExperimentResult
 from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import register, run_experiment
+from lab_replay.experiments.run import register, run_experiment, trial_of
 from lab_replay.recordings.recording import Recording
 from lab_replay.replay.replay import records_of, replay
 from lab_replay.replay.trial import Trial
@@ -66,7 +66,8 @@ def test_an_experiment_leaves_result_report_and_signed_versions(
         name="x", line="l", recipes={"linear": MODELS["linear"]}, metrics=["log_loss", "roc_auc"]
     )
     out = tmp_path / "out"
-    result = run_experiment(experiment, LINE, (EVENT, LABEL), recording, out)
+    trial = trial_of(experiment, LINE, (EVENT, LABEL), recording)
+    result = run_experiment(experiment, trial, out)
     assert ExperimentResult.from_json((out / "result.json").read_text()) == result
     assert [c.name for c in result.candidates] == ["linear", "base-rate"]
     assert "uPlot" in (out / "report.html").read_text()
