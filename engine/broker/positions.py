@@ -1,13 +1,12 @@
 """Where to begin: ``earliest``, ``latest`` or a time, as offsets of a topic's partitions."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka import IsolationLevel
 from confluent_kafka.admin import OffsetSpec
 
 from engine.broker.clients import admin_client
-from engine.broker.reader import TIMEOUT_S, partition_offsets
+from engine.broker.reader import listed, partition_offsets
 from engine.errors import LablineError
 
 
@@ -55,15 +54,12 @@ def start_offsets(bootstrap: str, topic: str, start: str) -> dict[int, int]:
     if start == "latest":
         return latest
     spec = OffsetSpec.for_timestamp(parse_time_ms(start))
-    admin = admin_client(bootstrap)  # held: its answers go with it
-    asked = admin.list_offsets(
-        {TopicPartition(topic, partition): spec for partition in known},
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=TIMEOUT_S,
+    told = listed(
+        admin_client(bootstrap),
+        [(topic, partition) for partition in known],
+        spec,
+        IsolationLevel.READ_COMMITTED,
     )
-    found = {}
-    for place, future in asked.items():
-        told: Any = future.result()  # the client's own types lack its offset
-        found[place.partition] = told.offset
+    found = {partition: answer.offset for (_, partition), answer in told.items()}
     # -1: every record is older
     return {p: offset if offset >= 0 else latest[p] for p, offset in found.items()}

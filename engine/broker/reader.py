@@ -1,8 +1,8 @@
 """Reading a stretch of a partition: committed records, no group, nothing committed."""
 
 import time
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterable
+from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 from confluent_kafka import (
@@ -13,11 +13,13 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from engine.broker.clients import admin_client, consumer_config
 from engine.core.record import Record
 from engine.errors import LablineError
+
+Place = tuple[str, int]  # topic, partition
 
 BATCH_RECORDS = 5_000
 TIMEOUT_S = 30.0
@@ -64,24 +66,10 @@ def partition_offsets(bootstrap: str, topics: list[str]) -> dict[str, dict[int, 
             raise LablineError(
                 "LL-TOPIC-MISSING", f"the broker has no topic {topic}", "labline topics apply"
             )
-    places = [TopicPartition(t, p) for t in topics for p in sorted(known[t].partitions)]
+    places = [(t, p) for t in topics for p in sorted(known[t].partitions)]
 
-    deadline_s = time.monotonic() + TIMEOUT_S
-
-    def ask(spec: OffsetSpec, level: IsolationLevel) -> dict[tuple[str, int], int]:
-        while True:
-            asked = admin.list_offsets(
-                dict.fromkeys(places, spec), isolation_level=level, request_timeout=TIMEOUT_S
-            )
-            try:
-                found: dict[TopicPartition, Any] = {tp: f.result() for tp, f in asked.items()}
-            except KafkaException as error:
-                cause: Any = error.args[0]  # a KafkaError
-                if cause.code() not in PASSING_OF_OFFSETS or time.monotonic() > deadline_s:
-                    raise
-                time.sleep(RETRY_S)
-            else:
-                return {(tp.topic, tp.partition): info.offset for tp, info in found.items()}
+    def ask(spec: OffsetSpec, level: IsolationLevel) -> dict[Place, int]:
+        return {place: told.offset for place, told in listed(admin, places, spec, level).items()}
 
     start = ask(OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
     stable = ask(OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
@@ -90,6 +78,34 @@ def partition_offsets(bootstrap: str, topics: list[str]) -> dict[str, dict[int, 
     for place in start:
         found[place[0]][place[1]] = Offsets(start[place], stable[place], end[place])
     return found
+
+
+def listed(
+    admin: AdminClient, places: Iterable[Place], spec: OffsetSpec, level: IsolationLevel
+) -> dict[Place, Any]:
+    """Return what the leaders of partitions say of `spec`; asked again while there is no leader.
+
+    An answer has an ``offset`` and a ``timestamp`` in ms.
+
+    Raises
+    ------
+    KafkaException
+        The broker's refusal, or that it still had no leader after half a minute.
+    """
+    asked = {TopicPartition(*place): spec for place in places}
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while True:
+        futures = admin.list_offsets(asked, isolation_level=level, request_timeout=TIMEOUT_S)
+        try:
+            return {(tp.topic, tp.partition): future.result() for tp, future in futures.items()}
+        except KafkaException as error:
+            cause: Any = error.args[0]  # a KafkaError
+            if cause.code() not in PASSING_OF_OFFSETS or time.monotonic() > deadline_s:
+                raise
+        time.sleep(RETRY_S)
+        # the client asks its cache, and would say "no leaders" for minutes
+        with suppress(KafkaException):
+            admin.list_topics(timeout=max(RETRY_S, deadline_s - time.monotonic()))
 
 
 def to_record(offset: int, message: Message) -> Record:

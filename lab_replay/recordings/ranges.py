@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka import IsolationLevel
 from confluent_kafka.admin import OffsetSpec
 
 from engine.broker.clients import admin_client
 from engine.broker.positions import parse_time_ms
-from engine.broker.reader import TIMEOUT_S, Offsets, partition_offsets, read_range
+from engine.broker.reader import Offsets, Place, listed, partition_offsets, read_range
 from engine.errors import LablineError
 
 _OFFSET = re.compile(
@@ -18,7 +18,6 @@ _OFFSET = re.compile(
 )
 
 #: topic, partition
-Place = tuple[str, int]
 Ranges = dict[str, dict[int, tuple[int, int]]]
 OPTIONS = ("--from", "--to")
 
@@ -172,13 +171,7 @@ def _at_time(bootstrap: str, places: Iterable[Place], time_ms: int) -> dict[Plac
 
 
 def _listed(bootstrap: str, places: Iterable[Place], spec: OffsetSpec) -> dict[Place, Any]:
-    admin = admin_client(bootstrap)  # held: its answers go with it
-    asked = admin.list_offsets(
-        {TopicPartition(*place): spec for place in places},
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=TIMEOUT_S,
-    )
-    return {(place.topic, place.partition): future.result() for place, future in asked.items()}
+    return listed(admin_client(bootstrap), places, spec, IsolationLevel.READ_COMMITTED)
 
 
 def _out_of_range(message: str, remedy: str) -> LablineError:

@@ -2,16 +2,19 @@
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from engine.broker import embedded, ports
+from engine.broker.reader import partition_offsets
 from engine.factory.exits import EXIT_CUT
-from tests.broker.factory import Factory
+from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.process import Process, until
 from tests.crash.pair import Pair
 
@@ -62,6 +65,17 @@ def recoveries(scorer: Process) -> int:
     return scorer.said().count('"recovering"')
 
 
+def ask_at_once(bootstrap: str, topic: str) -> None:
+    """Ask again and again for offsets, each time as somebody new, while leaders come back."""
+
+    def ask(after_s: float) -> int:
+        time.sleep(after_s)  # no test knows which moments are without leaders
+        return len(partition_offsets(bootstrap, [topic])[topic])
+
+    with ThreadPoolExecutor(40) as pool:
+        assert set(pool.map(ask, (n * 0.03 for n in range(40)))) == {PARTITIONS}
+
+
 def test_a_broker_killed_stopped_and_frozen_costs_nothing_but_time(
     own: Broker, name: str, tmp_path: Path, faults: Counter[str]
 ) -> None:
@@ -84,6 +98,7 @@ def test_a_broker_killed_stopped_and_frozen_costs_nothing_but_time(
         faults["broker frozen"] += 1
         until("its patience is over", lambda: recoveries(scorer) > before)
         own.send(signal.SIGCONT)
+        ask_at_once(own.bootstrap, factory.events)
         factory.finish(scorer, lines=[pair.line])
         pair.check()
 
