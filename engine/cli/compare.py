@@ -1,7 +1,6 @@
 """``labline lab compare``: which candidate is better, and since when that is certain."""
 
 import json
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from lab_replay.evaluation.prediction_log import PredictionLog
     from lab_replay.evaluation.result import Versus
 
-LOSS_TITLES = {"brier": "Brier score", "log_loss": "log loss", "absolute": "absolute error"}
+PREDICTIONS, RESULT = "predictions", "result.json"
 PLOT_ROWS, PLOT_WIDTH = 16, 61
 
 
@@ -40,13 +39,23 @@ def compare(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two candidates on the same events, in the order in which labels came."""
+    """Compare two candidates on the same events, in the order in which labels came.
+
+    Events of an experiment's warm-up are not counted.
+    """
     from lab_replay.evaluation.clock import clock_of
     from lab_replay.evaluation.compare import compare as compared
+    from lab_replay.evaluation.headline import uncompared
 
     space = Workspace.find(workspace)
     log, name, other = _paired(space.state_dir / "experiments", one, two, experiment)
     found = compared(log, name, other, alpha, loss, bound)
+    if found.versus.bound is None:
+        raise LablineError(
+            "LL-COMPARE-BOUND",
+            f"{uncompared(found.versus)}: they are all the same, or beyond all bounds",
+            "--bound with the largest error that is to count",
+        )
     if as_json:
         typer.echo(json.dumps({"name": name, **found.versus.model_dump()}))
         return
@@ -72,15 +81,16 @@ def sentence(name: str, found: "Versus", clock: "Clock" = "recorded") -> str:
     linear is better than tree: its Brier score is 0.0200 lower on average, certain at 95 % since \
 label 7,104 (2013-02-03 12:10 UTC).
     """
-    title = LOSS_TITLES[found.loss]
+    from lab_replay.evaluation.clock import minute_of
+    from lab_replay.evaluation.headline import loss_title
+
+    title = loss_title(found)
     if found.decided_at is None or found.decided_ms is None:
         return (
             f"Undecided: after {found.events:,} labels, {name} and {found.other} may have the same "
             f"{title}."
         )
-    since = f"{datetime.fromtimestamp(found.decided_ms / 1_000, UTC):%Y-%m-%d %H:%M} UTC"
-    if clock == "rows":
-        since = f"row {found.decided_ms:,}"
+    since = minute_of(found.decided_ms, clock) + ("" if clock == "rows" else " UTC")
     way = "lower" if found.verdict == "better" else "higher"
     return (
         f"{name} is {found.verdict} than {found.other}: its {title} is "
@@ -148,12 +158,18 @@ def _split(folder: Path, named: str, experiment: str | None) -> tuple[str, str]:
 
 
 def _experiments(folder: Path) -> list[str]:
-    return sorted(found.parent.name for found in folder.glob("*/predictions"))
+    """Return those whose predictions and result are both there."""
+    return sorted(
+        found.parent.name
+        for found in folder.glob(f"*/{PREDICTIONS}")
+        if (found.parent / RESULT).is_file()
+    )
 
 
 def _log(folder: Path, experiment: str, name: str) -> "PredictionLog":
-    """Return an experiment's predictions, in which the candidate is."""
+    """Return an experiment's predictions after its warm-up, in which the candidate is."""
     from lab_replay.evaluation.prediction_log import PredictionLog
+    from lab_replay.evaluation.result import ExperimentResult
 
     known = _experiments(folder)
     if experiment not in known:
@@ -163,7 +179,9 @@ def _log(folder: Path, experiment: str, name: str) -> "PredictionLog":
             f"there are no predictions of an experiment {experiment!r}",
             f"did you mean {near[0]}?" if near else "labline lab run makes them",
         )
-    log = PredictionLog.load(folder / experiment / "predictions")
+    source = folder / experiment / RESULT
+    result = ExperimentResult.from_json(source.read_text(encoding="utf-8"), str(source))
+    log = PredictionLog.load(folder / experiment / PREDICTIONS).rows(slice(result.warm_up, None))
     if name not in log.scores:
         near = get_close_matches(name, log.names, n=1)
         hint = f"did you mean {near[0]}? " if near else ""

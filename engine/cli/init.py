@@ -34,7 +34,7 @@ KeyOption = Annotated[
 ]
 TimeOption = Annotated[str | None, typer.Option("--time", metavar="COL", help="When it happened.")]
 TimeFormatOption = Annotated[
-    str | None, typer.Option("--time-format", help="iso, epoch_s, epoch_ms, or like %d.%m.%Y.")
+    str | None, typer.Option("--time-format", help="iso, epoch_s, _ms, _us, _ns, or like %d.%m.%Y.")
 ]
 ZoneOption = Annotated[str, typer.Option("--zone", help="Of times that do not tell theirs.")]
 LabelOption = Annotated[

@@ -38,7 +38,7 @@ def replay(
         str | None, typer.Option("--line", help="Whose; not needed where there is only one.")
     ] = None,
     delay: Annotated[
-        str, typer.Option("--delay", help="When labels come: recorded, none, or 6h.")
+        str, typer.Option("--delay", help="When labels come: recorded, none, 6h, or 500 rows.")
     ] = "recorded",
     by: Annotated[
         list[str] | None, typer.Option("--slice", help="Feature by which figures are split.")
@@ -189,6 +189,7 @@ def _log_to_mlflow(
 
 def _show(result: "ExperimentResult", folder: Path, as_json: bool) -> None:
     from rich.console import Console
+    from rich.text import Text
 
     from lab_replay.evaluation.headline import headline
     from lab_replay.evaluation.table import result_table
@@ -199,5 +200,5 @@ def _show(result: "ExperimentResult", folder: Path, as_json: bool) -> None:
     else:
         console = Console()
         console.print(result_table(result, load_costs(folder)))
-        console.print(headline(result), highlight=False)
+        console.print(Text(headline(result)))  # people's own words: nothing in them is markup
     typer.echo(f"report: {folder / REPORT}", err=True)

@@ -101,8 +101,26 @@ def main() -> None:
             "  remedy: labline status, and look at the address and the topic's name\n"
         )
         sys.exit(1)
+    except OSError as error:
+        sys.stderr.write(
+            f"LL-SYSTEM: {_told(error)}\n"
+            "  remedy: look at the path, the rights to it and the room on its disk\n"
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _told(error: OSError) -> str:
+    """Return what the operating system refused, and about which file.
+
+    Examples
+    --------
+    >>> _told(PermissionError(13, "Permission denied", "out/a"))
+    'Permission denied: out/a'
+    """
+    named = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return ": ".join([error.strerror or str(error), *named]) or type(error).__name__
 
 
 if __name__ == "__main__":

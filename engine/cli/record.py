@@ -37,7 +37,9 @@ ToOption = Annotated[
 ]
 FileOption = Annotated[
     Path | None,
-    typer.Option("--file", help="Record rows of this CSV or JSON lines file instead of a broker."),
+    typer.Option(
+        "--file", help="Record rows of this CSV, JSON lines or Parquet file instead of a broker."
+    ),
 ]
 RedactOption = Annotated[
     list[str] | None,
@@ -63,8 +65,10 @@ def record(
 ) -> None:
     """Record topics exactly as their logs are; reads only, joins no group.
 
-    What was cut off goes on when the same command is given again. A redacted field that is the
-    topic's key leaves out the keys as well; headers are kept as they are.
+    What was cut off goes on when the same command is given again. A redacted field is left out of
+    the records of every version of a schema, whatever it was called there; one that is the
+    topic's key leaves out the keys as well. Headers are kept as they are, values that no schema
+    reads become empty.
     """
     if file is not None:
         if since or until or redact or redact_key:
@@ -123,7 +127,7 @@ def _redactors(
         return {}
     from engine.broker.schema_registry import Writers
     from engine.workspace.workspace import Workspace, known
-    from lab_replay.recordings.redact import Redactor, redacted_fields
+    from lab_replay.recordings.redact import Redactor, check_joined, redacted_fields
 
     if not fields:
         return {topic: Redactor({}, (), keys=True) for topic in topics}
@@ -131,10 +135,11 @@ def _redactors(
     declared = space.topics()
     for topic in topics:
         known(topic, declared, "TOPIC", "topics/")
-    by_topic = redacted_fields({topic: space.schema_of(topic) for topic in topics}, fields)
+    versions = {t: [v.schema for v in space.subject_of(t).versions] for t in topics}
+    by_topic = redacted_fields(versions, fields)
+    check_joined(space.lines().values(), by_topic)
     schemas = Writers(space.schemas(), space.registry())
     return {
         topic: Redactor(schemas, found, keys=keys or declared[topic].key in found)
         for topic, found in by_topic.items()
-        if found or keys
     }

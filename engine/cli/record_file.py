@@ -3,28 +3,46 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import typer
 
 from engine.cli.progress import counting
 from engine.errors import LablineError
 from lab_replay.files.history import FROM_FILE
 from lab_replay.files.order import in_time_order
-from lab_replay.recordings.recording_format import Manifest, write_manifest
+from lab_replay.recordings.recording_format import MANIFEST, Manifest, write_manifest
 from lab_replay.recordings.spread import Spread
-from lab_replay.recordings.storage import Store
 from lab_replay.recordings.unfinished import begin_anew
 from topics.partitioning import partition_of
 
 if TYPE_CHECKING:
     from engine.publish.rows import Row
     from engine.workspace.workspace import Workspace
+    from lab_replay.files.tables import Table
+    from schemas.avro import Schema
 
 REJECTED_SHOWN = 10
-CSV = (".csv", ".tsv")
+CSV, PARQUET = (".csv", ".tsv"), ".parquet"
 
 
 #: Event time, partition, key, value.
 Timed: TypeAlias = tuple[int, int, bytes, bytes]
+
+
+class _Source(NamedTuple):
+    """Which topic of a workspace a file is read for.
+
+    Attributes
+    ----------
+    unknown
+        Where its columns that are no field of the topic are put.
+    """
+
+    space: "Workspace"
+    file: Path
+    topic: str
+    unknown: dict[str, list[str]]
 
 
 def record_file(topics: list[str], file: Path, out: str, workspace: Path | None) -> Manifest:
@@ -36,28 +54,39 @@ def record_file(topics: list[str], file: Path, out: str, workspace: Path | None)
     Raises
     ------
     LablineError
-        ``LL-RECORDING-ROWS`` with the lines that a topic's schema rejects, ``LL-IMPORT-ORDER``
-        when a topic's rows are out of order and too many to sort; nothing is recorded then.
+        ``LL-RECORDING-ROWS`` with the lines that a topic's schema rejects, or when there are no
+        rows; ``LL-IMPORT-ORDER`` when a topic's rows are out of order and too many to sort;
+        ``LL-RECORDING-EXISTS``. Nothing is recorded then.
     """
     from engine.workspace.workspace import Workspace
 
     if not file.is_file():
         raise LablineError("LL-FILE-MISSING", f"there is no file {file}", "name one that is there")
-    space = Workspace.find(workspace)
-    store = begin_anew(out)
+    space, unknown = Workspace.find(workspace), dict[str, list[str]]()
+    begin_anew(out)
     with counting("recording", None) as progress, ExitStack() as stack:
         spreads = {
-            topic: _spread(space, topic, file, stack, progress) for topic in dict.fromkeys(topics)
+            topic: _spread(_Source(space, file, topic, unknown), stack, progress)
+            for topic in dict.fromkeys(topics)
         }
-        return _kept(store, spreads)
+        manifest = _kept(out, file, spreads)
+    if left_out := _in_none(unknown):
+        typer.echo(f"columns that no recorded topic has, so left out: {left_out}", err=True)
+    return manifest
 
 
-def _spread(
-    space: "Workspace", topic: str, file: Path, stack: ExitStack, progress: Callable[[int], None]
-) -> Spread:
+def _in_none(unknown: dict[str, list[str]]) -> str:
+    """Return the columns of a file that none of its topics takes, as people read them."""
+    first, *others = unknown.values() or ([],)
+    return ", ".join(
+        name or "(no name)" for name in first if all(name in other for other in others)
+    )
+
+
+def _spread(source: _Source, stack: ExitStack, progress: Callable[[int], None]) -> Spread:
     """Return a topic's records in order of time; only rows that are not in it are held."""
     spread, latest_ms, ascending = stack.enter_context(Spread()), None, True
-    for time_ms, partition, key, value in _records(space, topic, file, spread):
+    for time_ms, partition, key, value in _records(source, spread):
         spread.add(partition, time_ms, key, value)
         ascending = ascending and (latest_ms is None or latest_ms <= time_ms)
         latest_ms = time_ms
@@ -65,30 +94,43 @@ def _spread(
     if ascending:
         return spread
     ordered = stack.enter_context(Spread())
-    remedy = f"record {topic} from a copy of the file that is sorted by its event time"
-    for time_ms, partition, key, value in in_time_order(
-        _records(space, topic, file, ordered), remedy
-    ):
+    remedy = f"record {source.topic} from a copy of the file that is sorted by its event time"
+    for time_ms, partition, key, value in in_time_order(_records(source, ordered), remedy):
         ordered.add(partition, time_ms, key, value)
     return ordered
 
 
-def _kept(store: Store, spreads: dict[str, Spread]) -> Manifest:
-    """Put all topics where they belong; when that is cut short, nothing stays there."""
+def _kept(out: str, file: Path, spreads: dict[str, Spread]) -> Manifest:
+    """Put all topics where they belong; when that is cut short, nothing of it stays there."""
+    manifest = Manifest.of(FROM_FILE, {topic: each.finish() for topic, each in spreads.items()})
+    if manifest.records == 0:
+        raise LablineError(
+            "LL-RECORDING-ROWS",
+            f"{file} has no record of {' and '.join(spreads)}",
+            "name a file that has rows",
+        )
+    store = begin_anew(out)  # another one may have been recorded there meanwhile
+    put = []
     try:
-        files = {topic: spread.keep(store, topic) for topic, spread in spreads.items()}
-        manifest = Manifest.of(FROM_FILE, files)
+        for topic, spread in spreads.items():
+            for name, path in spread.files(topic):
+                put.append(name)
+                store.upload(name, path)
+        put.append(MANIFEST)
         write_manifest(store, manifest)
     except BaseException:
-        store.clear()
+        for name in put:
+            store.remove(name)
+        store.prune()
         raise
     return manifest
 
 
-def _records(space: "Workspace", topic: str, file: Path, spread: Spread) -> Iterator[Timed]:
+def _records(source: _Source, spread: Spread) -> Iterator[Timed]:
     from engine.workspace.workspace import known
     from schemas.avro import Rejection, SchemaViolation
 
+    space, topic = source.space, source.topic
     topics = space.topics()
     declared = topics[known(topic, topics, "TOPIC", "topics/")]
     schema = space.schema_of(declared)
@@ -100,8 +142,8 @@ def _records(space: "Workspace", topic: str, file: Path, spread: Spread) -> Iter
             'give the field that tells when it happened "event_time": true in the .avsc',
         )
     spread.partitions = declared.partitions
-    rejects = _Rejects(schema.name)
-    for row in _rows(file, space, topic):
+    rejects = _Rejects(schema.name, "row" if _is_parquet(source.file) else "line")
+    for row in _rows(source, schema):
         if row.datum is None:
             continue  # a row that is no record of this topic, as its schema says
         if isinstance(row.datum, Rejection):
@@ -125,13 +167,13 @@ def _records(space: "Workspace", topic: str, file: Path, spread: Spread) -> Iter
 class _Rejects:
     """Rows that a schema does not take: all are counted, the first are told."""
 
-    def __init__(self, name: str) -> None:
-        self._name, self._told, self._count = name, list[str](), 0
+    def __init__(self, name: str, unit: str) -> None:
+        self._name, self._unit, self._told, self._count = name, unit, list[str](), 0
 
     def add(self, line: int, why: str) -> None:
         self._count += 1
         if len(self._told) < REJECTED_SHOWN:
-            self._told.append(f"line {line}: {why}")
+            self._told.append(f"{self._unit} {line}: {why}")
 
     def refuse(self) -> None:
         if not self._count:
@@ -145,9 +187,34 @@ class _Rejects:
         )
 
 
-def _rows(file: Path, space: "Workspace", topic: str) -> "Iterator[Row]":
-    from engine.publish.rows import csv_rows, json_rows
-    from lab_replay.files.tables import lines_of
+def _is_parquet(file: Path) -> bool:
+    return file.name.lower().endswith(PARQUET)
 
-    read = csv_rows if file.name.lower().removesuffix(".gz").endswith(CSV) else json_rows
-    return read(lines_of(file), space.schema_of(topic))
+
+def _rows(source: _Source, schema: "Schema") -> "Iterator[Row]":
+    from engine.publish.rows import csv_rows, json_rows
+    from lab_replay.files.tables import lines_of, table_of
+
+    unknown = source.unknown[source.topic] = []  # there may be none
+    on_unknown = unknown.extend
+
+    if _is_parquet(source.file):
+        return _table_rows(table_of(source.file), schema, on_unknown)
+    if source.file.name.lower().removesuffix(".gz").endswith(CSV):
+        return csv_rows(lines_of(source.file), schema, on_unknown)
+    return json_rows(lines_of(source.file), schema)
+
+
+def _table_rows(
+    table: "Table", schema: "Schema", on_unknown: Callable[[list[str]], None]
+) -> "Iterator[Row]":
+    """Yield a table's rows by its columns, as `csv_rows` does for what is written so."""
+    from engine.publish.cells import Cells
+    from engine.publish.rows import Row
+
+    cells = Cells(schema, table.header)
+    on_unknown(cells.unknown)
+    for number, found in table.rows():
+        if found is not None:
+            raw = dict(zip(table.header, found, strict=True))
+            yield Row(number, raw, cells.datum(found))

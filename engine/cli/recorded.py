@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -46,9 +45,9 @@ class Bounds(NamedTuple):
 def recorded(space: Workspace, line: "Line", bounds: Bounds = Bounds()) -> "Recording":  # noqa: B008
     """Record a line's topics, or a stretch of them; what was recorded before and is whole stays.
 
-    What is there now decides: topics that have grown into the stretch since are recorded again,
-    and so are topics that were deleted and made anew. What retention took is still in the
-    recording, so that one stays.
+    What is there now decides: where topics have grown into the stretch since, the recording is
+    continued; topics that were deleted and made anew are recorded anew. What retention took is
+    still in the recording.
 
     Raises
     ------
@@ -56,27 +55,31 @@ def recorded(space: Workspace, line: "Line", bounds: Bounds = Bounds()) -> "Reco
         ``LL-RECORDING-RANGE`` when there is nothing to record, ``LL-LAB-BROKER``, and what
         `lab_replay.recordings.recorder.record` raises.
     """
-    from lab_replay.recordings.recorder import is_recorded
+    from lab_replay.recordings import kept
     from lab_replay.recordings.recording import Recording
 
     broker, topics = space.bootstrap(), [t for t in (line.events, line.labels) if t is not None]
-    kept = space.state_dir / "recordings"
-    cluster = _cluster(broker, line, kept)
-    folder = kept / _name(broker, cluster, line.name, topics, bounds)
-    before = Recording.open(folder) if is_recorded(folder) else None
-    try:
-        ranges = _ranges(broker, topics, bounds)
-    except LablineError as error:
-        if before is None or error.code != OUT_OF_RANGE:
-            raise
-        ranges = {}  # retention took all of it
-    if before is not None:
-        if _covers(before.manifest, ranges):
-            typer.echo(f"nothing new since it was recorded: {folder}", err=True)
-            return before
-        typer.echo(f"{' or '.join(topics)} has grown: recorded again", err=True)
-        shutil.rmtree(folder)
-    opened = _record(broker, topics, folder, bounds)
+    folder = space.state_dir / "recordings"
+    cluster = _cluster(broker, line, folder)
+    place = folder / _name(broker, cluster, line.name, topics, bounds)
+    with kept.alone(place):
+        newest = kept.newest(place)
+        before = None if newest is None else Recording.open(newest)
+        try:
+            ranges = _ranges(broker, topics, bounds)
+        except LablineError as error:
+            if before is None or error.code != OUT_OF_RANGE:
+                raise
+            ranges = {}  # retention took all of it
+        if before is not None and _covers(before.manifest, ranges):
+            typer.echo(f"nothing new since it was recorded: {newest}", err=True)
+            opened = before
+        else:
+            if before is not None:
+                _tell_grown(before.manifest, ranges, topics)
+            opened = _record(broker, topics, kept.following(place), bounds, before)
+        kept.hold(Path(opened.url))
+        kept.remove_older(place)
     if not _covers(opened.manifest, ranges):
         typer.echo(
             "that is up to where the topics ended when it was cut off: the same command again"
@@ -86,16 +89,32 @@ def recorded(space: Workspace, line: "Line", bounds: Bounds = Bounds()) -> "Reco
     return opened
 
 
-def _record(broker: str, topics: list[str], folder: Path, bounds: Bounds) -> "Recording":
+def _tell_grown(before: "Manifest", ranges: "Ranges", topics: list[str]) -> None:
+    typer.echo(f"{' or '.join(topics)} has grown: what is new is recorded, too", err=True)
+    for topic, found in ranges.items():
+        for partition, (start, _) in found.items():
+            held = before.topics.get(topic, {}).get(partition)
+            if held is not None and held.end < start:
+                lost = f"{start - held.end:,} offsets from {held.end} on"
+                typer.echo(f"{topic}/{partition} lost {lost} before they were recorded", err=True)
+
+
+def _record(
+    broker: str, topics: list[str], folder: Path, bounds: Bounds, before: "Recording | None"
+) -> "Recording":
     from lab_replay.recordings.recorder import record, recording_ranges
     from lab_replay.recordings.recording import Recording
 
     since, until = ([bound] if bound else [] for bound in (bounds.since, bounds.until))
-    ranges = recording_ranges(broker, topics, folder, since=since, until=until)
+    held = before.manifest if before else None
+    ranges = recording_ranges(broker, topics, folder, since=since, until=until, extends=held)
     total = sum(end - start for found in ranges.values() for start, end in found.values())
     with counting("recording", total) as progress:
         try:
-            record(broker, topics, folder, since=since, until=until, progress=progress)
+            record(
+                broker, topics, folder,
+                since=since, until=until, extends=before, progress=progress,
+            )  # fmt: skip
         except KeyboardInterrupt:
             typer.echo("cut off; what is there is kept: the same command goes on", err=True)
             raise
@@ -122,7 +141,7 @@ def _ranges(broker: str, topics: list[str], bounds: Bounds) -> "Ranges":
     return ranges
 
 
-def _cluster(broker: str, line: "Line", kept: Path) -> str:
+def _cluster(broker: str, line: "Line", folder: Path) -> str:
     """Return which cluster answers."""
     quiet = logging.Logger("labline.probe", logging.CRITICAL + 1)  # the error says it in one line
     admin = AdminClient({"bootstrap.servers": broker}, logger=quiet)
@@ -132,7 +151,7 @@ def _cluster(broker: str, line: "Line", kept: Path) -> str:
         raise LablineError(
             "LL-LAB-BROKER",
             f"no Kafka answers at {broker}, so {line.events} cannot be recorded",
-            f"labline status; or replay a recording: those kept are in {kept}",
+            f"labline status; or replay a recording: those kept are in {folder}",
         ) from error
 
 

@@ -26,12 +26,16 @@ def republish(
     force: Annotated[
         bool, typer.Option("--force", help="Also to a topic that is not lab.*")
     ] = False,
+    append: Annotated[
+        bool, typer.Option("--append", help="Also to a topic that holds records.")
+    ] = False,
     bootstrap: BootstrapOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Publish a recording's topic again, in the order and at the pace of its append times.
 
-    Ctrl-C ends it cleanly and says how many records were delivered.
+    Ctrl-C ends it cleanly and says how many records were delivered; begun again, it begins at the
+    first record, so on another topic. One that holds records is refused without --append.
     """
     from engine.publish.sending import Stop
     from engine.workspace.workspace import bootstrap_anywhere
@@ -48,7 +52,8 @@ def republish(
     with Stop() as stop, counting(f"republishing to {target}", total) as progress:
         told = publish_again(
             opened, chosen, broker, target,
-            speed=times_faster, force=force, stop=lambda: stop.wanted, progress=progress,
+            speed=times_faster, force=force, append=append,
+            stop=lambda: stop.wanted, progress=progress,
         )  # fmt: skip
     typer.echo(f"{told.delivered:,} of {told.total:,} records delivered to {target}", err=True)
     if not told.same_partitions:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from engine.core.duration import Duration, parse_duration_ms
 
 MIB = 1024 * 1024
+COST_MAX = 1e15  # sums of it are numbers still
 
 FieldName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
 
@@ -92,9 +93,13 @@ class Costs(Declared):
         What they are counted in: ``EUR``, ``minutes``.
     """
 
-    false_positive: Annotated[float, Field(ge=0)] = 1.0
-    false_negative: Annotated[float, Field(ge=0)] = 1.0
+    false_positive: Annotated[float, Field(ge=0, le=COST_MAX)] = 1.0
+    false_negative: Annotated[float, Field(ge=0, le=COST_MAX)] = 1.0
     unit: Annotated[str, Field(max_length=20)] = ""
+
+
+#: Incumbents that are no baseline's name.
+RULES = ("never", "always")
 
 
 class Decision(Declared):

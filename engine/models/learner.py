@@ -36,7 +36,8 @@ class Learner:
         Of its line: what it scores and learns.
     known
         Whether its state is one that `engine.models.state` loads. What comes by the name of a
-        function is not, and lives as long as its process.
+        function is not, and lives as long as its process; as it may write into the features that
+        it is given, which others get, too, it gets copies.
 
     Examples
     --------
@@ -64,8 +65,10 @@ class Learner:
         if self._kind in _TWINNED and self._keep is dump:
             inner = twin_of(model)
         self._inner: Any = inner or adapted(model, self._kind, self._classes)
-        self._score: Callable[[Features], Any] = self._inner.score
-        self._learn: Callable[[Features, Any], None] = self._inner.learn
+        score, learn = self._inner.score, self._inner.learn
+        known = self._keep is dump
+        self._score: Callable[[Features], Any] = score if known else _of_copies(score)
+        self._learn: Callable[[Features, Any], None] = learn if known else _of_copies(learn)
 
     def score(self, features: Features) -> Any:
         """Return what the line's kind asks for.
@@ -111,6 +114,13 @@ class Learner:
     def river(self) -> Any:
         """Return the model with all that it has learned."""
         return self._inner.river()
+
+
+def _of_copies(call: Callable[..., Any]) -> Callable[..., Any]:
+    def called(features: Features, *label: Any) -> Any:
+        return call(dict(features), *label)
+
+    return called
 
 
 def cold(

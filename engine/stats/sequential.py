@@ -5,11 +5,12 @@ with probability ``1 - alpha`` no bracket that is ever looked at misses. After C
 "Comparing Sequential Forecasters" (arXiv 2110.00115, theorem 2), with blocks; `docs/statistics.md`
 says what is estimated, and how often it erred in simulations.
 
-Differences come in blocks of successive events. A block's sum counts at most `SPREADS_MAX` standard
-deviations of the blocks before it: so rare a block would otherwise widen every bracket, because all
-blocks would have to be held possible that the bound allows. Whatever the dependence within and
-between blocks may be, for block sums ``B_k`` that cannot leave ``[-c_k, c_k]``, any centre ``g_k``
-and length that the past decides, and ``0 <= s < 1 / h_k`` with ``h_k = c_k + |g_k|`` at most,
+Differences come in blocks of successive events. A block's sum counts at most the mean of the blocks
+before it and `SPREADS_MAX` standard deviations, either way: so rare a block would otherwise widen
+every bracket, because all blocks would have to be held possible that the bound allows. The limits
+lie around 0, so that no block counts for the other side than it is on. Whatever the dependence
+within and between blocks may be, for block sums ``B_k`` that cannot leave ``[-c_k, c_k]``, any
+centre ``g_k`` and length that the past decides, ``h_k = c_k + |g_k|`` and ``0 <= s < 1 / h_k``,
 
     exp(s * sum(B_k - E[B_k | past]) - sum(psi_k(s) * (B_k - g_k) ** 2)),
     psi_k(s) = (-log(1 - h_k * s) - h_k * s) / h_k ** 2
@@ -22,26 +23,29 @@ mixture, because that needs one ``h`` for all blocks. At a mean of 0 it is the p
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.stats.neighbours import Neighbours, running
+
 Floats: TypeAlias = NDArray[np.float64]
 
 BLOCK_FIRST = 16
 BLOCK_MAX = 1_024
-LOOKS_FIRST = 16  # blocks of one length before their correlation is looked at; then doubling
+LOOKS_FIRST = 16  # blocks of one length before one looks how they spread and correlate
+LOOKS_GROW = 4  # looked at again after this part of their number, and as many as at first
 CORRELATION_MAX = 0.2  # of neighbouring blocks; above it they are too short
-CENTRE_MAX = 0.1  # of a block's limit: how far its centre may be from 0
-SPREADS_MAX = 6.0  # a block's sum counts at most so many standard deviations of those before it
+SPREADS_MAX = 6.0  # so many standard deviations beyond the mean a block's sum counts at most
 GRID = 14  # so that some are left for the longest blocks
 GRID_RATIO = 2.0
 NEWTON_STEPS = 12
 
 
-_KEPT = ("bound", "alpha", "first", "block", "events", "low", "high", "_limit")
-_COUNTED = ("_sum", "_squares", "_variation", "_products", "_blocks", "_look", "_last")
+_KEPT = ("bound", "alpha", "first", "block", "events", "low", "high", "_limit", "_centre")
+_COUNTED = ("_sum", "_squares", "_blocks", "_look")
 
 
 class Steps(NamedTuple):
@@ -93,32 +97,32 @@ class ConfidenceSequence:
         self.low, self.high = -self.bound, self.bound
         self._sum = 0.0
         self._rest: Floats = np.empty(0)
-        top = 0.9 / (bound * block * (1 + CENTRE_MAX))
+        top = 0.9 / (bound * block)
         self._grid: Floats = top / np.power(GRID_RATIO, np.arange(GRID))
         weights = 1 / np.arange(1, GRID + 1)
         #: minus the logarithm of the weight, and the sum of psi * square over the lengths before
         self._spent: Floats = -np.log(weights / weights.sum())
-        self._limit, self._squares, self._psi = self.bound * self.block, 0.0, np.zeros(GRID)
+        self._limit, self._centre = self.bound * self.block, 0.0  # of a block's sum
+        self._squares, self._psi = 0.0, np.zeros(GRID)
         self._begin_length()
 
     def _begin_length(self) -> None:
         """Begin to count what belongs to one length of blocks."""
-        # of distances from the mean before: squared, and each times the next
-        self._variation, self._products, self._last = 0.0, 0.0, 0.0
+        self._neighbours = Neighbours()  # all blocks of this length
         self._blocks, self._look = 0, LOOKS_FIRST
         self._begin_stretch()
 
     def _begin_stretch(self) -> None:
         """Begin to count under another limit of what a block's sum may be."""
         self._spent = self._spent + self._psi * self._squares
-        self._squares = 0.0  # of distances of blocks from their centres
-        widest = self._limit * (1 + CENTRE_MAX)
-        allowed = self._grid * widest < 1
+        self._squares = 0.0  # of distances of blocks from the centre
+        self._lately = Neighbours()  # blocks as they are, before a limit
+        allowed = self._grid * (self._limit + abs(self._centre)) < 1
         self._grid, self._spent = self._grid[allowed], self._spent[allowed]
         self._weigh()
 
     def _weigh(self) -> None:
-        widest = self._limit * (1 + CENTRE_MAX)
+        widest = self._limit + abs(self._centre)
         scaled = self._grid * widest
         self._psi = (-np.log1p(-scaled) - scaled) / widest**2
 
@@ -127,7 +131,8 @@ class ConfidenceSequence:
         """What it has come to, as data that JSON can hold; `restore` takes it."""
         numbers = {name: getattr(self, name) for name in (*_KEPT, *_COUNTED)}
         lists = {"spent": self._spent, "grid": self._grid, "rest": self._rest}
-        return numbers | {name: values.tolist() for name, values in lists.items()}
+        sums = {"neighbours": asdict(self._neighbours), "lately": asdict(self._lately)}
+        return numbers | sums | {name: values.tolist() for name, values in lists.items()}
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> "ConfidenceSequence":
@@ -146,6 +151,8 @@ class ConfidenceSequence:
         restored._spent = np.array(state["spent"], np.float64)
         restored._grid = np.array(state["grid"], np.float64)
         restored._weigh()
+        restored._neighbours = Neighbours(**state["neighbours"])
+        restored._lately = Neighbours(**state["lately"])
         restored._rest = np.array(state["rest"], np.float64)
         return restored
 
@@ -170,21 +177,16 @@ class ConfidenceSequence:
 
     def _advance(self, blocks: Floats) -> Steps:
         """Go on by whole blocks of one length."""
+        self._neighbours.add(blocks)
+        self._lately.add(blocks)
         blocks = np.clip(blocks, -self._limit, self._limit)
-        sums = _sums(self._sum, blocks)
+        sums = running(self._sum, blocks)
         events = self.events + self.block * np.arange(len(sums))
-        means = sums[:-1] / np.maximum(events[:-1], 1)  # as known before each block
-        furthest = CENTRE_MAX * self._limit
-        centres = np.clip(means * self.block, -furthest, furthest)
-        squares = _sums(self._squares, np.square(blocks - centres))[1:]
-        off = blocks - means * self.block
-        before = np.concatenate([[self._last], off[:-1]])
-        self._variation = float(_sums(self._variation, off * off)[-1])
-        self._products = float(_sums(self._products, off * before)[-1])
+        squares = running(self._squares, np.square(blocks - self._centre))[1:]
         radius = self._radius(self._spent + self._psi * squares[:, None])
         low = np.maximum((sums[1:] - radius) / events[1:], -self.bound)
         high = np.minimum((sums[1:] + radius) / events[1:], self.bound)
-        self._sum, self._squares, self._last = float(sums[-1]), float(squares[-1]), float(off[-1])
+        self._sum, self._squares = float(sums[-1]), float(squares[-1])
         self.events, self._blocks = int(events[-1]), self._blocks + len(blocks)
         self.low, self.high = float(low[-1]), float(high[-1])
         return Steps(events[1:], low, high)
@@ -206,23 +208,20 @@ class ConfidenceSequence:
         return u
 
     def _look_at_correlation(self) -> None:
-        """Limit the blocks to come by how far these spread, and double them if they correlate."""
-        self._look *= 2
-        slack = 1 / np.sqrt(self._blocks)
-        correlated = self._products > (CORRELATION_MAX + slack) * self._variation
+        """Limit blocks to come by how far the last ones spread; double them if they correlate."""
+        self._look += max(self._look // LOOKS_GROW, LOOKS_FIRST)
+        found = self._neighbours
+        slack = 1 / np.sqrt(found.count)
+        correlated = found.products > (CORRELATION_MAX + slack) * found.variation
         longer = correlated and self.block < BLOCK_MAX
         if longer:
             self.block *= 2
         # a sum of two neighbours spreads at most twice as far
-        spread = float(np.sqrt(self._variation / self._blocks)) * (2 if longer else 1)
+        spread = float(np.sqrt(self._lately.variation / self._lately.count)) * (2 if longer else 1)
         whole = self.bound * self.block
-        self._limit = min(SPREADS_MAX * spread, whole) or whole
+        self._centre = self._sum / self.events * self.block
+        self._limit = min(abs(self._centre) + SPREADS_MAX * spread, whole) or whole
         if longer:
             self._begin_length()
         else:
             self._begin_stretch()
-
-
-def _sums(start: float, values: Floats) -> Floats:
-    """Return the running sums from `start` on, added one by one however they are cut."""
-    return np.cumsum(np.concatenate([[start], values]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from engine.core.declared import RULES
 from engine.core.line import Line
 from engine.errors import LablineError
 from engine.workspace.workspace import Workspace, known
@@ -43,7 +44,7 @@ def check_line(
     schema_of
         The schema of a topic.
     """
-    findings: list[LablineError] = []
+    findings = list(_incumbent(line))
     schemas: dict[str, Schema] = {}
     for name in (line.events, line.labels):
         if name is None:
@@ -61,6 +62,15 @@ def check_line(
     if len(schemas) == len({line.events, line.labels} - {None}):
         findings += _partitioning(line, topics)
     return findings
+
+
+def _incumbent(line: Line) -> Iterator[LablineError]:
+    """Check that today's rule is one that the line itself can follow."""
+    try:
+        known(line.decision.incumbent, (*RULES, *line.baselines), "INCUMBENT", "baselines")
+    except LablineError as error:
+        message = f"line {line.name}: decision.incumbent: {error.message}"
+        yield LablineError(error.code, message, error.remedy)
 
 
 def _event_fields(line: Line, schema: Schema) -> Iterator[LablineError]:

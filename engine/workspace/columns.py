@@ -9,6 +9,7 @@ from typing import NamedTuple
 CATEGORIES_MAX = 50  # a text with more different values is no category
 NAME_MAX = 40
 ODD_MAX = 20  # so many cells that are no number are kept of a column
+#: What stands for no value in a CSV, which has no other way to say so.
 MISSING_WORDS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None"})
 LONG_MAX = 2**63 - 1
 
@@ -38,6 +39,8 @@ class Column(NamedTuple):
         What every value looks like; None when they differ.
     numbers, odd
         How many cells are numbers, and the first that are none: what keeps it from being a number.
+    gaps
+        How often which of `missing` is there.
     """
 
     header: str
@@ -51,6 +54,7 @@ class Column(NamedTuple):
     pattern: str | None
     numbers: int = 0
     odd: tuple[str, ...] = ()
+    gaps: tuple[int, ...] = ()
 
     @property
     def categorical(self) -> bool:
@@ -71,6 +75,11 @@ class Column(NamedTuple):
 class Seen:
     """Takes a column's cells one by one.
 
+    Parameters
+    ----------
+    missing
+        The texts that stand for no value.
+
     Examples
     --------
     >>> seen = Seen("Wind speed (km/h)")
@@ -81,8 +90,9 @@ class Seen:
     ('double', ('NA',), 7.5, 12.0)
     """
 
-    def __init__(self, header: str) -> None:
+    def __init__(self, header: str, missing: frozenset[str] = MISSING_WORDS) -> None:
         self.header = header
+        self._words = missing
         self._missing: Counter[str] = Counter()
         self._whole = self._number = self._truth = True
         self._numbers, self._odd = 0, list[str]()
@@ -94,7 +104,7 @@ class Seen:
 
     def add(self, cell: str) -> None:
         """Take a cell."""
-        if cell in MISSING_WORDS:
+        if cell in self._words:
             self._missing[cell] += 1
             return
         self._longest = max(self._longest, len(cell))
@@ -149,6 +159,7 @@ class Seen:
             pattern=self._shape if self._one_shape and kind == "string" else None,
             numbers=self._numbers,
             odd=tuple(self._odd),
+            gaps=tuple(self._missing[word] for word in sorted(self._missing)),
         )
 
 

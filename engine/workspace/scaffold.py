@@ -9,7 +9,7 @@ from engine.errors import LablineError
 from engine.workspace.columns import Column
 from engine.workspace.first_experiment import first_experiment
 from engine.workspace.guess import EVENT_TIME, Guess
-from engine.workspace.times import ISO, has_clock
+from engine.workspace.times import EPOCHS, ISO, has_clock
 
 SMALL_ROWS = 10_000  # below it one learner sees all: parts of it would be too little to learn from
 PARTITIONS = 4
@@ -116,7 +116,7 @@ def _names_of_an_event(guess: Guess, label_time: str | None = None) -> list[Fiel
     """Return the fields that events and labels both have."""
     roles = guess.roles
     form = guess.label_time_form if label_time else guess.time_form
-    zone = {} if form == "epoch_s" or form == "epoch_ms" else {"zone": roles.zone}
+    zone = {} if form in EPOCHS else {"zone": roles.zone}
     csv = {"columns": [label_time or roles.time], "time": form, **zone}
     fields = [
         _text(guess, guess.id_name, roles.id, "Names the event for good."),

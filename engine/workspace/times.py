@@ -7,7 +7,10 @@ from zoneinfo import ZoneInfo
 
 from engine.errors import LablineError
 
-ISO, EPOCH_S, EPOCH_MS = "iso", "epoch_s", "epoch_ms"
+ISO = "iso"
+EPOCH_S, EPOCH_MS, EPOCH_US, EPOCH_NS = "epoch_s", "epoch_ms", "epoch_us", "epoch_ns"
+#: Numbers since 1970, which are told apart by how large they are.
+EPOCHS = (EPOCH_MS, EPOCH_S, EPOCH_US, EPOCH_NS)
 YEAR = "%Y"
 DATES = (
     "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y",
@@ -16,12 +19,14 @@ DATES = (
 )  # fmt: skip
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 #: In the order in which they are believed.
-FORMS = (ISO, YEAR, *(day + clock for day in DATES for clock in CLOCKS), EPOCH_MS, EPOCH_S)
+FORMS = (ISO, YEAR, *(day + clock for day in DATES for clock in CLOCKS), *EPOCHS)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 YEARS = range(1500, 2200)  # a number outside of these is no year, and no date without dashes
-EPOCH_MS_FROM = 10**11  # 1973 in milliseconds; as seconds it would be the year 5138
+#: From 1973 on, and before the year 5138: 1973 in milliseconds would be that in seconds, and so on.
+EPOCH_RANGE_MS = range(10**11, 10**14)
+_PER_MS = {EPOCH_MS: 1, EPOCH_US: 1_000, EPOCH_NS: 1_000_000}
 
 ReadTime: TypeAlias = Callable[[str], int]
 
@@ -32,7 +37,7 @@ def time_reader(form: str, zone: str = "UTC") -> ReadTime:
     Parameters
     ----------
     form
-        ``iso``, ``epoch_s``, ``epoch_ms``, or a pattern of strptime's.
+        ``iso``, ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``, or a pattern of strptime's.
     zone
         Of times that do not tell their own.
 
@@ -48,10 +53,11 @@ def time_reader(form: str, zone: str = "UTC") -> ReadTime:
     >>> time_reader("%d.%m.%Y %H:%M", "Europe/Paris")("01.01.2013 11:00")
     1357034400000
     """
-    if form == EPOCH_MS:
-        return lambda text: _whole(text, 1)
     if form == EPOCH_S:
-        return lambda text: _whole(text, 1000)
+        return lambda text: _whole(text, 1000, 1)
+    if form in EPOCHS:
+        per_ms = _PER_MS[form]
+        return lambda text: _whole(text, 1, per_ms)
     here = _zone(zone)
     if form == ISO:
         return lambda text: _since_1970_ms(datetime.fromisoformat(text.strip()), here)
@@ -70,6 +76,8 @@ def fitting_forms(texts: Iterable[str], forms: Iterable[str] = FORMS) -> list[st
     ['%m/%d/%Y', '%d/%m/%Y']
     >>> fitting_forms(["1980"])[0], fitting_forms(["1357034400"]), fitting_forms(["soon"])
     ('%Y', ['epoch_s'], [])
+    >>> fitting_forms(["1357034400000000"]), fitting_forms(["1357034400000000000"])
+    (['epoch_us'], ['epoch_ns'])
     """
     left = list(forms)
     for text in texts:
@@ -90,7 +98,7 @@ def twin(form: str) -> str:
 
 def has_clock(form: str) -> bool:
     """Tell whether a form can say more than the day."""
-    return form in (ISO, EPOCH_S, EPOCH_MS) or "%H" in form or "%I" in form
+    return form in (ISO, *EPOCHS) or "%H" in form or "%I" in form
 
 
 def _plausible(text: str, form: str) -> bool:
@@ -98,16 +106,16 @@ def _plausible(text: str, form: str) -> bool:
         time_ms = time_reader(form)(text)
     except ValueError:
         return False
-    if form == EPOCH_MS:
-        return abs(time_ms) >= EPOCH_MS_FROM
     if form == EPOCH_S:
-        return abs(time_ms) < EPOCH_MS_FROM * 1000
+        return abs(time_ms) < EPOCH_RANGE_MS.stop
+    if form in EPOCHS:
+        return abs(time_ms) in EPOCH_RANGE_MS
     return (EPOCH + time_ms * MILLISECOND).year in YEARS
 
 
-def _whole(text: str, scale: int) -> int:
+def _whole(text: str, scale: int, divisor: int) -> int:
     plain = text.strip().lstrip("-").isdecimal()
-    number = int(text) * scale if plain else float(text) * scale
+    number = int(text) * scale // divisor if plain else float(text) * scale / divisor
     if not abs(number) < 2**63:  # so also what is no number
         raise ValueError("no time")
     return round(number)

@@ -8,16 +8,19 @@ from numpy.typing import NDArray
 
 from engine.errors import LablineError
 from engine.stats.sequential import ConfidenceSequence, Steps
-from lab_replay.evaluation.losses import Floats, absolute_losses, brier_losses, log_losses
+from lab_replay.evaluation.bounded import (
+    bound_of,
+    bounded_losses,
+    largest_loss,
+    loss_of,
+    range_of_first,
+    widest_difference,
+)
+from lab_replay.evaluation.losses import Floats
 from lab_replay.evaluation.metrics import answered
 from lab_replay.evaluation.prediction_log import PredictionLog
 from lab_replay.evaluation.result import Versus
 
-COMPARE_CLIP = 0.01  # of probabilities, for the logarithmic loss: it must be bounded
-BOUND_LABELS_MAX = 1_000  # at the beginning: they say how large an absolute error can count
-LOSSES = {"binary": ("brier", "log_loss"), "multiclass": ("brier", "log_loss")} | {
-    "regression": ("absolute",)
-}
 ALPHA = 0.05
 
 
@@ -62,17 +65,17 @@ def compare(
     Parameters
     ----------
     loss
-        ``brier``, ``log_loss`` (probabilities clipped by `COMPARE_CLIP`), or ``absolute``; None:
-        the first that is for the kind of the log (`LOSSES`).
+        ``brier``, ``log_loss`` (probabilities clipped by `bounded.COMPARE_CLIP`), or ``absolute``;
+        None: the first that is for the kind of the log (`bounded.LOSSES`).
     bound
-        Absolute errors count as no larger. None: the range of the first labels (a tenth of them,
-        at most `BOUND_LABELS_MAX`), which are then not compared.
+        Absolute errors count as no larger. None: what `range_of_first` makes of the labels; those
+        that said it are not compared. If nothing says it, no label is.
 
     Raises
     ------
     LablineError
         ``LL-COMPARE-LOSS`` for a loss that is not for such a line, ``LL-COMPARE-NAME`` for a
-        candidate that is not there.
+        candidate that is not there, ``LL-COMPARE-BOUND`` for a bound that is none.
 
     Examples
     --------
@@ -80,12 +83,18 @@ def compare(
     >>> sure, unsure = np.where(label, 0.9, 0.1), np.full(2_000, 0.5)
     >>> log = PredictionLog(np.arange(2_000), label, {"sure": sure, "unsure": unsure})
     >>> found = compare(log, "sure", "unsure").versus
-    >>> found.verdict, round(found.difference, 2), found.decided_at
-    ('better', -0.24, 448)
+    >>> found.verdict, round(found.difference, 2), found.bound
+    ('better', -0.24, 1.0)
     """
     loss = loss_of(log.kind, loss)
-    rows, differences, widest = _differences(log, name, other, loss, bound)
-    sequence = ConfidenceSequence(widest, alpha)
+    rows = _rows(log, name, other)
+    if bound is not None:
+        bound = bound_of(bound)
+    elif loss == "absolute":
+        bound, first = range_of_first(log.label[rows])
+        rows = rows[first:]
+    rows, differences = _differences(log, name, other, rows, loss, bound)
+    sequence = ConfidenceSequence(widest_difference(log.kind, loss, bound or 1.0), alpha)
     steps = sequence.add(differences)
     time_ms = log.label_time_ms[rows][steps.events - 1]
     verdict, step = _verdict(steps)
@@ -100,68 +109,13 @@ def compare(
         verdict=verdict,
         decided_at=None if step is None else int(steps.events[step]),
         decided_ms=None if step is None else int(time_ms[step]),
+        bound=bound if loss == "absolute" else largest_loss(log.kind, loss),
     )
     return Comparison(found, steps, time_ms)
 
 
-def loss_of(kind: str, loss: str | None = None) -> str:
-    """Return the bounded loss to compare by on lines of this kind: the one asked for, if it is so.
-
-    Examples
-    --------
-    >>> loss_of("binary"), loss_of("binary", "log_loss"), loss_of("regression")
-    ('brier', 'log_loss', 'absolute')
-    """
-    known = LOSSES.get(kind, ())
-    if not known:
-        raise LablineError(
-            "LL-COMPARE-LOSS",
-            f"{kind} scores promise nothing that a loss could hold against them",
-            "compare their ROC AUC in the table of the experiment",
-        )
-    if loss is not None and loss not in known:
-        raise LablineError(
-            "LL-COMPARE-LOSS",
-            f"there is no bounded loss {loss!r} for {kind} lines",
-            f"--loss {' or '.join(known)}",
-        )
-    return loss or known[0]
-
-
-def widest_difference(kind: str, loss: str, bound: float = 1.0) -> float:
-    """Return how far two losses can be apart.
-
-    Examples
-    --------
-    >>> widest_difference("binary", "brier"), widest_difference("multiclass", "brier")
-    (1.0, 2.0)
-    >>> round(widest_difference("binary", "log_loss"), 3)
-    4.595
-    """
-    if loss == "brier":
-        return 1.0 if kind == "binary" else 2.0
-    return float(np.log((1 - COMPARE_CLIP) / COMPARE_CLIP)) if loss == "log_loss" else bound
-
-
-def bounded_losses(score: Floats, label: Floats, loss: str, bound: float = 1.0) -> Floats:
-    """Return the losses of answers to labelled events, bounded as `widest_difference` says.
-
-    Examples
-    --------
-    >>> bounded_losses(np.array([0.0, 1.0]), np.array([1.0, 1.0]), "log_loss").round(3).tolist()
-    [4.605, 0.01]
-    """
-    if loss == "brier":
-        return brier_losses(score, label)
-    if loss == "log_loss":
-        return log_losses(score, label, COMPARE_CLIP)
-    return absolute_losses(score, label, bound)
-
-
-def _differences(
-    log: PredictionLog, name: str, other: str, loss: str, bound: float | None
-) -> tuple[NDArray[np.intp], Floats, float]:
-    """Return the rows compared, in label order, loss less loss, and how large that can be."""
+def _rows(log: PredictionLog, name: str, other: str) -> NDArray[np.intp]:
+    """Return the labelled rows, in label order, if both candidates are there."""
     for wanted in (name, other):
         if wanted not in log.scores:
             raise LablineError(
@@ -169,11 +123,18 @@ def _differences(
                 f"there is no candidate {wanted!r}",
                 f"name two of: {', '.join(log.scores)}",
             )
-    rows = log.label_rows()
-    if bound is None and loss == "absolute":
-        first = min(len(rows) // 10, BOUND_LABELS_MAX)
-        bound = (float(np.ptp(log.label[rows[:first]])) if first else 0.0) or 1.0
-        rows = rows[first:]
+    return log.label_rows()
+
+
+def _differences(
+    log: PredictionLog,
+    name: str,
+    other: str,
+    rows: NDArray[np.intp],
+    loss: str,
+    bound: float | None,
+) -> tuple[NDArray[np.intp], Floats]:
+    """Return the rows that both have an answer for, and loss less loss."""
     one, two, label = log.scores[name][rows], log.scores[other][rows], log.label[rows]
     both = answered(one) & answered(two)
     one, two, label = one[both], two[both], label[both]
@@ -181,7 +142,7 @@ def _differences(
     differences = bounded_losses(one, label, loss, limit) - bounded_losses(two, label, loss, limit)
     widest = widest_difference(log.kind, loss, limit)
     # a row of probabilities may sum to a rounding more than 1
-    return rows[both], np.clip(differences, -widest, widest), widest
+    return rows[both], np.clip(differences, -widest, widest)
 
 
 def _verdict(steps: Steps) -> tuple[Literal["better", "worse", "undecided"], int | None]:

@@ -29,6 +29,27 @@ WINDOWS = 60
 WINDOW_EVENTS_MIN = 200
 PART_VALUES_MAX = 12
 OTHER = "other"
+ONE_STRAY_OF = 1_000  # events at either end may have a time that is far from all others
+
+
+def span(event_time_ms: NDArray[np.int64]) -> tuple[int, int]:
+    """Return where ascending event times begin and end, strays left aside.
+
+    One event in `ONE_STRAY_OF`, at either end, may be a stray: written in seconds instead of
+    milliseconds, by a clock that was never set. It is one if it is farther from the others than
+    these are from each other.
+
+    Examples
+    --------
+    >>> span(np.array([10, 20, 30, 40])), span(np.array([-9_000, 10, 20, 30, 40]))
+    ((10, 40), (10, 40))
+    """
+    size = len(event_time_ms)
+    aside = min(-(-size // ONE_STRAY_OF), (size - 1) // 3)
+    first, last = int(event_time_ms[0]), int(event_time_ms[-1])
+    low, high = int(event_time_ms[aside]), int(event_time_ms[size - 1 - aside])
+    apart_ms = high - low
+    return low if low - first > apart_ms else first, high if last - high > apart_ms else last
 
 
 def stretches(
@@ -39,7 +60,7 @@ def stretches(
     """Return about `count` equally long stretches of ascending event times, as slices.
 
     A stretch with fewer than `events_min` events is joined to the next, the last to the one
-    before; all events are in exactly one.
+    before; all events are in exactly one. Strays (`span`) are in the first or the last.
 
     Examples
     --------
@@ -49,7 +70,7 @@ def stretches(
     size = len(event_time_ms)
     if not size:
         return []
-    first, last = int(event_time_ms[0]), int(event_time_ms[-1])
+    first, last = span(event_time_ms)
     borders = [first + (last - first + 1) * n // count for n in range(1, count)]
     cuts = [0]
     for cut in [*np.searchsorted(event_time_ms, borders).tolist(), size]:
@@ -197,15 +218,20 @@ def _cost(said: NDArray[np.bool_], so: NDArray[np.bool_], costs: Costs) -> float
 def _windows(
     log: PredictionLog, count: int, events_min: int
 ) -> tuple[NDArray[Any], Floats, list[slice], list[int], list[int]]:
-    """Return the labelled rows by event time, their labels, windows; middles and ends of those."""
+    """Return the labelled rows by event time, their labels, windows; middles and ends of those.
+
+    A stray's time is nobody's middle or end: it would draw the others together into one point.
+    """
     rows = np.flatnonzero(~np.isnan(log.label))
     times = log.event_time_ms[rows]
     if np.any(times[1:] < times[:-1]):
         order = np.argsort(times, kind="stable")
         rows, times = rows[order], times[order]
     found = stretches(times, count, events_min)
-    ends = [int(times[part.stop - 1]) for part in found]
-    middles = [(int(times[part.start]) + end) // 2 for part, end in zip(found, ends, strict=True)]
+    first, last = span(times) if found else (0, 0)
+    starts = [max(int(times[part.start]), first) for part in found]
+    ends = [min(int(times[part.stop - 1]), last) for part in found]
+    middles = [(start + end) // 2 for start, end in zip(starts, ends, strict=True)]
     return rows, log.label[rows], found, middles, ends
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab_replay.evaluation.compare import bounded_losses, loss_of, widest_difference
+from lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
 from lab_replay.evaluation.metrics import answered
 from lab_replay.evaluation.prediction_log import PredictionLog
 from lab_replay.evaluation.result import Drift
@@ -147,7 +147,10 @@ def error_drift(log: PredictionLog, name: str) -> tuple[Drift, ...]:
     score, label, rows = score[there], label[there], rows[there]
     bound = 1.0
     if log.kind == "regression" and len(rows):
-        bound = float(np.quantile(np.abs(score - label), 0.99)) or 1.0
+        with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away
+            bound = float(np.quantile(np.abs(score - label), 0.99)) or 1.0
+        if not np.isfinite(bound):
+            return ()
     losses = bounded_losses(score, label, loss, bound) / widest_difference(log.kind, loss, bound)
     whole = len(losses) // ERROR_BLOCK * ERROR_BLOCK
     detector: Any = ADWIN()  # type: ignore[no-untyped-call]

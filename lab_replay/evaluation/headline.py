@@ -1,9 +1,8 @@
 """A result in plain sentences, and its figures as people read them."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
-from lab_replay.evaluation.clock import Clock
+from lab_replay.evaluation.clock import Clock, day_of
 from lab_replay.evaluation.result import (
     MEASURES,
     Candidate,
@@ -13,6 +12,17 @@ from lab_replay.evaluation.result import (
     is_whole,
     ranking,
 )
+
+#: Why there may be no figure over labelled events that were answered.
+UNDEFINED = {
+    "roc_auc": "all labels are of one class",
+    "f1": "neither a label nor an answer is yes",
+    "kappa": "labels and answers are all of one class",
+    "r2": "the labels are all the same, or errors are beyond all numbers",
+}
+BEYOND = "errors are beyond all numbers"
+LOSS_TITLES = {"brier": "Brier score", "log_loss": "log loss", "absolute": "absolute error"}
+LITTLE = 0.001  # the least share that people are told
 
 
 def figure(metrics: Mapping[str, float | None], metric: str) -> str:
@@ -35,15 +45,11 @@ def headline(result: ExperimentResult) -> str:
     best = next(iter(result.ranked("candidate")), None)
     bar = next(iter(result.ranked("baseline")), None)
     deciding = result.metrics[0]
-    value = None if best is None else best.metrics.get(deciding)
-    if best is None or value is None:
-        why = "too few labels"
-        if result.warm_up and not result.counts.labelled:
-            why = f"the warm-up of {result.warm_up:,} events leaves no label to count"
-        return f"{_scope(result)}, no candidate has a {MEASURES[deciding].title}: {why}."
+    if best is None or best.metrics.get(deciding) is None:
+        title, why = MEASURES[deciding].title, _why_none(result, deciding)
+        return f"{_scope(result)}, no candidate has a {title}: {why}."
     if is_whole(best, result.answered_most):
-        sure = _certainty(best, bar, result.clock)
-        said = f"{_scope(result)}, {_lead(result, best, bar)}{sure}."
+        said = f"{_scope(result)}, {_lead(result, best, bar)}."
     else:
         said = f"{_scope(result)}, {_part(result, best, bar)}."
     if best.learn_failed:
@@ -95,7 +101,7 @@ def saving(money: Money) -> str:
     more = money.total > money.incumbent
     if not money.incumbent:
         return "more"
-    return f"{percent(abs(1 - money.total / money.incumbent))} {'more' if more else 'less'}"
+    return f"{_apart(money.total, money.incumbent)} {'more' if more else 'less'}"
 
 
 def percent(share: float) -> str:
@@ -109,18 +115,19 @@ def percent(share: float) -> str:
     return f"{share:.1%}"
 
 
-def day(time_ms: int, clock: Clock = "recorded") -> str:
-    """Return a day; or a row's number, where that is all there is.
+def loss_title(versus: Versus) -> str:
+    """Return which loss is compared, and up to which size it counts where it has no limit itself.
 
     Examples
     --------
-    >>> day(1_358_000_000_000), day(2_048, "rows")
-    ('12 Jan 2013', 'row 2,048')
+    >>> print(loss_title(Versus(other="mean", loss="absolute", events=9_000, difference=-0.2,
+    ...     low=-0.3, high=-0.1, alpha=0.05, verdict="better", bound=45)))
+    absolute error (counted up to 45)
     """
-    if clock == "rows":
-        return f"row {time_ms:,}"
-    at = datetime.fromtimestamp(time_ms / 1_000, UTC)
-    return f"{at.day} {at:%b %Y}"
+    title = LOSS_TITLES[versus.loss]
+    if versus.loss == "brier" or versus.bound is None:
+        return title
+    return f"{title} (counted up to {versus.bound:.4g})"
 
 
 def verdict(versus: Versus, clock: Clock = "recorded") -> str:
@@ -133,13 +140,36 @@ def verdict(versus: Versus, clock: Clock = "recorded") -> str:
     ...     decided_ms=1_358_000_000_000)))
     better than base-rate, certain after 3,210 labels (12 Jan 2013)
     """
+    if not versus.events:
+        return f"not compared with {versus.other}: {uncompared(versus)}"
     if versus.verdict == "undecided":
         return f"undecided against {versus.other} after {versus.events:,} labels"
     words = f"{versus.verdict} than {versus.other}"
     if versus.decided_at is None:
         return words
-    when = "" if versus.decided_ms is None else f" ({day(versus.decided_ms, clock)})"
+    when = "" if versus.decided_ms is None else f" ({day_of(versus.decided_ms, clock)})"
     return f"{words}, certain after {versus.decided_at:,} labels{when}"
+
+
+def uncompared(versus: Versus) -> str:
+    """Return why not one event was compared."""
+    if versus.loss == "absolute" and versus.bound is None:
+        return "the labels do not say how large an error can count"
+    return "there is no labelled event that both answered"
+
+
+def _why_none(result: ExperimentResult, metric: str) -> str:
+    """Return why no candidate has a metric."""
+    answered = [c.events for c in result.candidates if c.kind == "candidate"]
+    if not answered:
+        return "there is none"
+    if result.warm_up and not result.counts.labelled:
+        return f"the warm-up of {result.warm_up:,} events leaves no label to count"
+    if not result.counts.labelled:
+        return "no event has a label"
+    if not any(answered):
+        return "none had a valid answer to any of them"
+    return UNDEFINED.get(metric, BEYOND)
 
 
 def _scope(result: ExperimentResult) -> str:
@@ -157,13 +187,19 @@ def _lead(result: ExperimentResult, best: Candidate, bar: Candidate | None) -> s
         for metric in dict.fromkeys((deciding, "log_loss", "roc_auc"))
         if metric == deciding or metric in result.metrics
     ][:2]
+    figures = _joined([f"{MEASURES[m].title} {figure(best.metrics, m)}" for m in shown])
     if bar is None or bar.metrics.get(deciding) is None:
-        figures = _joined([f"{MEASURES[m].title} {figure(best.metrics, m)}" for m in shown])
         return f"{best.name} answers best{quality}: {figures}"
+    if not is_whole(bar, result.answered_most):
+        return (
+            f"{best.name} answers best{quality}: {figures}; no baseline answered all,"
+            f" and {bar.name}'s {_over_its_own(bar, deciding)} cannot be held against it"
+        )
     against = _joined([_against(best, bar, metric) for metric in shown])
     if best is ranking([bar, best], deciding)[0]:
         return (
-            f"{best.name} answers best{quality}, ahead of the best baseline, {bar.name}: {against}"
+            f"{best.name} answers best{quality}, ahead of the best baseline, {bar.name}:"
+            f" {against}{_certainty(best, bar, result.clock)}"
         )
     return (
         f"no candidate beats the best baseline, {bar.name};"
@@ -176,10 +212,14 @@ def _part(result: ExperimentResult, best: Candidate, bar: Candidate | None) -> s
     deciding = result.metrics[0]
     told = f"{MEASURES[deciding].title} {figure(best.metrics, deciding)}"
     said = f"no candidate answered all; {best.name} answered {best.events:,}: {told}"
-    if bar is None:
+    if bar is None or bar.metrics.get(deciding) is None:
         return said
-    theirs = figure(bar.metrics, deciding)
-    return f"{said}, which cannot be held against {bar.name}'s {theirs} over {bar.events:,}"
+    return f"{said}, which cannot be held against {bar.name}'s {_over_its_own(bar, deciding)}"
+
+
+def _over_its_own(bar: Candidate, metric: str) -> str:
+    """Return a baseline's figure, and over how many events it is."""
+    return f"{figure(bar.metrics, metric)} over {bar.events:,}"
 
 
 def _quality(result: ExperimentResult, best: Candidate) -> str:
@@ -200,18 +240,30 @@ def _against(best: Candidate, bar: Candidate, metric: str) -> str:
     part += f" against {figure(bar.metrics, metric)}"
     ours, theirs = best.metrics.get(metric), bar.metrics.get(metric)
     if MEASURES[metric].lower_is_better and ours is not None and theirs:
-        way = "lower" if ours <= theirs else "higher"
-        part += f" ({percent(abs(1 - ours / theirs))} {way})"
+        way = "lower" if ours < theirs else "higher"
+        part += " (the same)" if ours == theirs else f" ({_apart(ours, theirs)} {way})"
     return part
 
 
-def _certainty(best: Candidate, bar: Candidate | None, clock: Clock) -> str:
+def _apart(ours: float, theirs: float) -> str:
+    """Return by which share two unequal figures differ, without ever calling it none.
+
+    Examples
+    --------
+    >>> _apart(60, 100), _apart(99.99, 100)
+    ('40.0%', 'under 0.1%')
+    """
+    share = abs(1 - ours / theirs)
+    return percent(share) if share >= LITTLE else f"under {percent(LITTLE)}"
+
+
+def _certainty(best: Candidate, bar: Candidate, clock: Clock) -> str:
     """Return since when it is certain that the best candidate beats the best baseline."""
-    found = [v for v in best.versus if bar is not None and v.other == bar.name]
+    found = [v for v in best.versus if v.other == bar.name]
     if not found or found[0].verdict != "better" or found[0].decided_at is None:
         return ""
     decided_ms = found[0].decided_ms
-    when = "" if decided_ms is None else f" ({day(decided_ms, clock)})"
+    when = "" if decided_ms is None else f" ({day_of(decided_ms, clock)})"
     return f", certain after {found[0].decided_at:,} labels{when}"
 
 

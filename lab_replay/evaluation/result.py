@@ -13,9 +13,8 @@ from lab_replay.evaluation.clock import Clock
 from lab_replay.evaluation.measures import DEFAULTS as DEFAULTS
 from lab_replay.evaluation.measures import MEASURES as MEASURES
 from lab_replay.evaluation.measures import nearest as nearest
-
-#: The share of labelled events from which on a candidate counts as one that answered all.
-WHOLE = 0.999
+from lab_replay.evaluation.ranking import is_whole as is_whole
+from lab_replay.evaluation.ranking import ranking as ranking
 
 
 class _Model(BaseModel):
@@ -33,7 +32,8 @@ class Window(_Model):
     Attributes
     ----------
     middle_ms, end_ms
-        Between its first and its last labelled event, and the time of the last.
+        Between its first and its last labelled event, and the time of the last; where that is a
+        stray (`curves.span`), the end of the others.
     so_far
         The metrics over all events up to its end; None where the window has no event.
     """
@@ -68,6 +68,9 @@ class Versus(_Model):
     ----------
     loss
         Which bounded loss: ``brier``, ``log_loss`` (clipped), or ``absolute`` (clipped).
+    bound
+        No loss counts as larger. None: nothing said how large an absolute error can count, so that
+        nothing was compared; or a result kept by an earlier version, which did not tell.
     difference, low, high
         Mean of this candidate's loss less the other's, and its confidence sequence at `alpha`.
     verdict
@@ -86,6 +89,7 @@ class Versus(_Model):
     verdict: Literal["better", "worse", "undecided"]
     decided_at: int | None = None
     decided_ms: int | None = None
+    bound: float | None = None
 
 
 class Drift(_Model):
@@ -245,8 +249,8 @@ class ExperimentResult(_Model):
     def ranked(self, kind: str | None = None) -> list[Candidate]:
         """Return the candidates, the best first.
 
-        Those that answered fewer events come after those that answered all, and those without a
-        figure last.
+        Those that answered fewer events come after those that answered more, and those without a
+        figure last; see `ranking`.
         """
         wanted = [c for c in self.candidates if kind in (None, c.kind)]
         return ranking(wanted, self.metrics[0], self.answered_most)
@@ -255,45 +259,3 @@ class ExperimentResult(_Model):
     def answered_most(self) -> int:
         """Of how many labelled events the figures are whose candidate answered the most."""
         return max((candidate.events for candidate in self.candidates), default=0)
-
-
-def is_whole(candidate: Candidate, most: int) -> bool:
-    """Tell whether a candidate's figures can be held against those of one that answered `most`.
-
-    Whoever answers only what is easy, or was given up before it became hard, has better figures.
-
-    Examples
-    --------
-    >>> picky = Candidate(name="picky", recipe="", kind="candidate", metrics={}, events=500)
-    >>> is_whole(picky, 500), is_whole(picky, 10_000)
-    (True, False)
-    """
-    return candidate.events >= WHOLE * most
-
-
-def ranking(candidates: list[Candidate], metric: str, most: int | None = None) -> list[Candidate]:
-    """Return `candidates`, the best by `metric` first, equals in the order given.
-
-    Parameters
-    ----------
-    most
-        How many labelled events a whole candidate answered; None: the most among these.
-
-    Examples
-    --------
-    >>> def one(name, loss, events=9):
-    ...     return Candidate(
-    ...         name=name, recipe="", kind="candidate", metrics={"log_loss": loss}, events=events)
-    >>> found = [one("a", None), one("b", 0.5), one("c", 0.4), one("picky", 0.1, events=3)]
-    >>> [c.name for c in ranking(found, "log_loss")]
-    ['c', 'b', 'picky', 'a']
-    """
-    sign = 1.0 if MEASURES[metric].lower_is_better else -1.0
-    most = max((c.events for c in candidates), default=0) if most is None else most
-
-    def key(candidate: Candidate) -> tuple[bool, bool, float]:
-        value = candidate.metrics.get(metric)
-        part = not is_whole(candidate, most)
-        return (value is None, part, 0.0 if value is None else sign * value)
-
-    return sorted(candidates, key=key)

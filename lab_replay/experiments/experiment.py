@@ -1,5 +1,6 @@
 """Experiments as files: ``experiments/*.yaml``, which recipes to compare on which line."""
 
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,6 +28,7 @@ CANDIDATES_MAX = 500
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=-]{0,99}$")]
 Recipe = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Value = str | int | float | bool | None
+_ROWS = re.compile(r"([1-9][0-9]{0,11}) rows?")
 
 
 class _Declared(BaseModel):
@@ -84,7 +86,8 @@ class Experiment(_Declared):
     windows
         About how many points a curve over event time has.
     delay
-        When labels come: ``recorded``: when they came; ``none``: at once; or a duration.
+        When labels come: ``recorded``: when they came; ``none``: at once; or a duration. Where the
+        history has no times, so many rows later: ``500 rows``.
     learner
         Whether partitions learn apart or together; None: as the line says.
     otherwise
@@ -133,10 +136,18 @@ class Experiment(_Declared):
         return self
 
     @property
+    def delay_rows(self) -> int | None:
+        """Return `delay` as a number of rows; None: it is none."""
+        told = _ROWS.fullmatch(self.delay)
+        return None if told is None else int(told[1])
+
+    @property
     def delay_ms(self) -> int | None:
-        """Return `delay` in milliseconds; None: as recorded."""
+        """Return `delay` in the history's own time: milliseconds, or rows; None: as recorded."""
         if self.delay == "recorded":
             return None
+        if self.delay_rows is not None:
+            return self.delay_rows
         return 0 if self.delay == "none" else parse_duration_ms(self.delay)
 
     @classmethod
@@ -171,11 +182,12 @@ class Experiment(_Declared):
 def _delay(value: object) -> object:
     if value is None:  # YAML's own none
         return "none"
-    if isinstance(value, str) and value not in ("recorded", "none"):
-        try:
-            parse_duration_ms(value)
-        except (LablineError, ValueError) as error:
-            raise ValueError("write recorded, none, or a duration such as 6h") from error
+    if isinstance(value, str) and (value in ("recorded", "none") or _ROWS.fullmatch(value)):
+        return value
+    try:
+        parse_duration_ms(str(value))
+    except (LablineError, ValueError) as error:
+        raise ValueError("write recorded, none, a duration such as 6h, or 500 rows") from error
     return value
 
 

@@ -1,55 +1,37 @@
 """Recordings, predictions and results as frames: polars, pandas or Arrow.
 
-Times are UTC without a zone, in milliseconds. Columns keep one type whatever is in them.
+Times are UTC without a zone, in milliseconds; one that no calendar has is missing. Columns keep
+one type whatever is in them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from importlib import import_module
-from typing import Any, Literal, TypeAlias, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
 
 from engine.errors import LablineError
+from engine.workspace.check import field_types
 from lab_replay.evaluation.headline import verdict
-from lab_replay.evaluation.prediction_log import PredictionLog
+from lab_replay.evaluation.prediction_log import NEVER, PredictionLog
 from lab_replay.evaluation.result import Candidate, Costs, ExperimentResult
+from lab_replay.experiments.columns import FrameKind as FrameKind
+from lab_replay.experiments.columns import (
+    Held,
+    by_name,
+    frame_of,
+    free,
+    library_of,
+    times_of,
+)
 from lab_replay.recordings.recording import Recording
 from schemas.avro import Rejection, Schema
 from schemas.framing import Codec, Heads
 
-FrameKind: TypeAlias = Literal["polars", "pandas", "arrow"]
-#: A library and what must be installed to have it.
-_LIBRARIES = {"polars": "polars", "pandas": "pandas", "arrow": "pyarrow"}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 RECORD_COLUMNS = ("partition", "offset", "timestamp", "key", "undecoded")
-
-
-def frame_of(columns: Mapping[str, Any], as_: FrameKind = "polars") -> Any:
-    """Return columns as a frame.
-
-    Parameters
-    ----------
-    columns
-        Name -> numpy array or list.
-    as_
-        ``polars``, ``pandas`` or ``arrow``.
-
-    Raises
-    ------
-    LablineError
-        ``LL-FRAME-KIND``, or ``LL-FRAME-LIBRARY`` naming what is not installed.
-
-    Examples
-    --------
-    >>> frame_of({"n": [1, 2]}, "pandas")["n"].sum().item()
-    3
-    """
-    library = _library(as_)
-    if as_ == "polars":
-        return library.DataFrame(dict(columns), strict=False)
-    if as_ == "pandas":
-        return library.DataFrame(dict(columns))
-    return library.table({name: library.array(column) for name, column in columns.items()})
+_HELD: dict[str, Held] = {
+    "float": "number", "double": "number", "int": "whole", "long": "whole",
+    "string": "text", "enum": "text", "boolean": "yes_no",
+}  # fmt: skip
 
 
 def recording_frame(
@@ -70,26 +52,30 @@ def recording_frame(
     limit
         At most so many records of each partition.
     """
-    _library(as_)  # before the work
-    fields = {
-        field["name"]: f"value.{field['name']}"
-        if field["name"] in RECORD_COLUMNS
-        else field["name"]
-        for field in schema.document["fields"]
-    }
-    columns: dict[str, list[Any]] = {name: [] for name in (*RECORD_COLUMNS, *fields.values())}
+    library_of(as_)  # before the work
+    columns: dict[str, Any] = {name: [] for name in RECORD_COLUMNS}
+    held: dict[str, Held] = {"key": "text", "undecoded": "text"}
+    fields = {}
+    for name in schema.field_names:
+        fields[name] = column = free(name, columns, "value.")
+        columns[column] = []
+        what = {_HELD.get(told) for told in field_types(schema, name) - {"null"}}
+        if len(what) == 1 and (one := what.pop()) is not None:
+            held[column] = one
     codec = Codec(schema, writers)
     for partition in recording.partitions(topic):
         for offset, timestamp_ms, key, value, headers in _some(recording, topic, partition, limit):
             told = codec.decode(value, headers)
-            broken = isinstance(told, Rejection)
-            placed = (partition, offset, time_of(timestamp_ms), _text(key))
+            placed = (partition, offset, timestamp_ms, _text(key))
             for name, cell in zip(RECORD_COLUMNS, placed, strict=False):
                 columns[name].append(cell)
             columns["undecoded"].append(told.reason if isinstance(told, Rejection) else None)
             for name, column in fields.items():
-                columns[column].append(None if broken else told[name])
-    return frame_of(columns, as_)
+                columns[column].append(None if isinstance(told, Rejection) else told[name])
+    columns["partition"] = np.array(columns["partition"], np.int32)
+    columns["offset"] = np.array(columns["offset"], np.int64)
+    columns["timestamp"] = times_of(columns["timestamp"])
+    return frame_of(columns, as_, held)
 
 
 def predictions_frame(
@@ -97,7 +83,8 @@ def predictions_frame(
 ) -> Any:
     """Return a row an answered event: place, times, label, slices, and each model's score.
 
-    Of several classes a score is a column for each: ``model.class``.
+    Of several classes a score is a column for each: ``model.class``. A slice or model that is
+    called as another column is named ``slice.…`` or ``model.…``.
 
     Parameters
     ----------
@@ -110,35 +97,41 @@ def predictions_frame(
     >>> predictions_frame(log, "pandas").columns.tolist()
     ['partition', 'offset', 'event_time', 'label', 'label_time', 'linear']
     """
-    import numpy as np
-
-    there = log.label_time_ms >= 0
-    label_ms = np.where(there, log.label_time_ms, np.iinfo(np.int64).min)  # numpy's no time
+    label_times = times_of(log.label_time_ms)
+    label_times[log.label_order == NEVER] = np.datetime64("NaT")
     columns: dict[str, Any] = {
         "partition": np.asarray(log.partition),
         "offset": np.asarray(log.offset),
-        "event_time": np.asarray(log.event_time_ms).view("datetime64[ms]"),
+        "event_time": times_of(log.event_time_ms),
         "label": np.asarray(log.label),
-        "label_time": label_ms.view("datetime64[ms]"),
+        "label_time": label_times,
     }
+    held: dict[str, Held] = {}
     for title, parts in log.slices.items():
-        columns[title] = [parts.names[code] if code >= 0 else None for code in parts.codes]
+        column = free(title, columns, "slice.")
+        held[column] = "text"
+        columns[column] = [parts.names[code] if code >= 0 else None for code in parts.codes]
     for name in log.names if models is None else _known(models, log.names):
         score = np.asarray(log.scores[name])
         if score.ndim == 1:
-            columns[name] = score
+            columns[free(name, columns, "model.")] = score
         else:
             told = log.classes or tuple(map(str, range(score.shape[1])))
-            columns |= {f"{name}.{c}": score[:, k].copy() for k, c in enumerate(told)}
-    return frame_of(columns, as_)
+            for place, one in enumerate(told):
+                columns[free(f"{name}.{one}", columns, "model.")] = score[:, place].copy()
+    return frame_of(columns, as_, held)
 
 
 def result_frame(
     result: ExperimentResult, costs: Costs | None = None, as_: FrameKind = "polars"
 ) -> Any:
     """Return a row a model, the best first: metrics, cost, money, verdicts."""
-    rows = [_model_row(result, one, costs) for one in result.ranked()]
-    return frame_of(_columns(rows), as_)
+    columns = by_name([_model_row(result, one, costs) for one in result.ranked()])
+    held: dict[str, Held] = dict.fromkeys(
+        (*result.metrics, "cost", "incumbent_cost", "us_per_event"), "number"
+    )
+    held |= {"verdict": "text", "state_bytes": "whole"}
+    return frame_of(columns, as_, held)
 
 
 def windows_frame(result: ExperimentResult, as_: FrameKind = "polars") -> Any:
@@ -149,8 +142,8 @@ def windows_frame(result: ExperimentResult, as_: FrameKind = "polars") -> Any:
     rows = [
         {
             "model": one.name,
-            "time": time_of(w.middle_ms),
-            "until": time_of(w.end_ms),
+            "time": w.middle_ms,
+            "until": w.end_ms,
             "events": w.events,
             **w.metrics,
             **{f"so_far.{metric}": value for metric, value in w.so_far.items()},
@@ -158,9 +151,11 @@ def windows_frame(result: ExperimentResult, as_: FrameKind = "polars") -> Any:
         for one in result.candidates
         for w in one.windows
     ]
-    totals = (f"so_far.{metric}" for metric in result.metrics)
-    names = ("model", "time", "until", "events", *result.metrics, *totals)
-    return frame_of(_columns(rows, names), as_)
+    figures = (*result.metrics, *(f"so_far.{metric}" for metric in result.metrics))
+    columns: dict[str, Any] = dict(by_name(rows, ("model", "time", "until", "events", *figures)))
+    columns |= {name: times_of(columns[name]) for name in ("time", "until")}
+    held: dict[str, Held] = dict.fromkeys(figures, "number")
+    return frame_of(columns, as_, held | {"model": "text", "events": "whole"})
 
 
 def slices_frame(result: ExperimentResult, as_: FrameKind = "polars") -> Any:
@@ -171,21 +166,9 @@ def slices_frame(result: ExperimentResult, as_: FrameKind = "polars") -> Any:
         for title, parts in one.slices.items()
         for p in parts
     ]
-    return frame_of(_columns(rows, ("model", "slice", "value", "events", *result.metrics)), as_)
-
-
-def time_of(time_ms: int) -> datetime | None:
-    """Return a time as frames hold it; None for one that no calendar has.
-
-    Examples
-    --------
-    >>> time_of(1_357_000_000_000), time_of(1 << 62)
-    (datetime.datetime(2013, 1, 1, 0, 26, 40), None)
-    """
-    try:
-        return (_EPOCH + timedelta(milliseconds=time_ms)).replace(tzinfo=None)
-    except OverflowError:
-        return None
+    told: dict[str, Held] = {"model": "text", "slice": "text", "value": "text", "events": "whole"}
+    held: dict[str, Held] = {**told, **dict.fromkeys(result.metrics, "number")}
+    return frame_of(by_name(rows, tuple(held)), as_, held)
 
 
 def _model_row(result: ExperimentResult, one: Candidate, costs: Costs | None) -> dict[str, Any]:
@@ -200,11 +183,6 @@ def _model_row(result: ExperimentResult, one: Candidate, costs: Costs | None) ->
     row["us_per_event"] = spent.us_per_event if spent is not None else None
     row["recipe"] = one.recipe
     return row
-
-
-def _columns(rows: list[dict[str, Any]], names: Sequence[str] = ()) -> dict[str, list[Any]]:
-    known = list(dict.fromkeys((*names, *(name for row in rows for name in row))))
-    return {name: [row.get(name) for row in rows] for name in known}
 
 
 def _some(recording: Recording, topic: str, partition: int, limit: int | None) -> Iterator[Any]:
@@ -229,17 +207,3 @@ def _known(models: Sequence[str], names: Sequence[str]) -> Sequence[str]:
                 "LL-MODEL-UNKNOWN", f"no model {name!r} answered here", f"one of {', '.join(names)}"
             )
     return models
-
-
-def _library(as_: str) -> Any:
-    if as_ not in get_args(FrameKind):
-        raise LablineError(
-            "LL-FRAME-KIND", f"no frames are called {as_!r}", "as_ is polars, pandas or arrow"
-        )
-    try:
-        return import_module(_LIBRARIES[as_])
-    except ModuleNotFoundError as error:
-        extra = "pip install 'labline[lab]'" if as_ == "polars" else f"pip install {error.name}"
-        raise LablineError(
-            "LL-FRAME-LIBRARY", f"{as_} frames need {error.name}, which is not installed", extra
-        ) from error

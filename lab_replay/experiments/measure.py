@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.core.labels import EXPIRED, LABEL_OUTCOMES, NEGATIVE
+from engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE
 from engine.core.line import Line
 from engine.models.environment import environment
 from lab_replay.evaluation.clock import clock_of
@@ -10,7 +10,7 @@ from lab_replay.evaluation.compare import versus
 from lab_replay.evaluation.curves import calibration, curves, money, parts
 from lab_replay.evaluation.drift import error_drift
 from lab_replay.evaluation.lag import cost_on
-from lab_replay.evaluation.metrics import Scored, evaluate
+from lab_replay.evaluation.metrics import Scored, answered, evaluate
 from lab_replay.evaluation.prediction_log import PredictionLog
 from lab_replay.evaluation.result import (
     Candidate,
@@ -54,8 +54,8 @@ def measure(
         clock=clock_of(replayed.log, experiment.delay),
         warm_up=experiment.warm_up,
         candidates=_candidates(experiment, trial, replayed, log, other, metrics),
-        counts=_counts(replayed, log),
-        inputs_drift=_inputs_drift(replayed),
+        counts=counts_of(replayed, log),
+        inputs_drift=inputs_drift(replayed),
     )
 
 
@@ -153,25 +153,27 @@ def _verdicts(
     return found
 
 
-def _inputs_drift(replayed: Replayed) -> tuple[Drift, ...]:
+def inputs_drift(replayed: Replayed) -> tuple[Drift, ...]:
     """Return where the inputs changed; what several partitions see within a day is one mark."""
     marks = sorted(
-        (drift for found in replayed.drift.values() for drift in found),
-        key=lambda drift: (drift.event_time_ms, drift.what),
+        ((drift, partition) for partition, found in replayed.drift.items() for drift in found),
+        key=lambda placed: (placed[0].event_time_ms, placed[0].what, placed[1]),
     )
-    apart_ms = 0 if clock_of(replayed.log) == "rows" else DAY_MS
-    last: dict[str, int] = {}
+    within_ms = 0 if clock_of(replayed.log) == "rows" else DAY_MS
+    last: dict[str, tuple[int, int]] = {}  # of those kept: who saw it, and until when it is others'
     kept = []
-    for mark in marks:
-        if mark.event_time_ms - last.get(mark.what, -DAY_MS) >= apart_ms:
+    for mark, partition in marks:
+        whose, until_ms = last.get(mark.what, (partition, mark.event_time_ms))
+        if partition == whose or mark.event_time_ms >= until_ms:
             kept.append(mark)
-        last[mark.what] = mark.event_time_ms
+            last[mark.what] = partition, mark.event_time_ms + within_ms
     return tuple(kept)
 
 
-def _counts(replayed: Replayed, log: PredictionLog) -> Counts:
+def counts_of(replayed: Replayed, log: PredictionLog) -> Counts:
+    """Return what became of events and labels."""
     counts = replayed.counts
-    outcomes = (*LABEL_OUTCOMES, EXPIRED, NEGATIVE)
+    outcomes = (*LABEL_OUTCOMES, EXPIRED, NEGATIVE, EVICTED)
     return Counts(
         events=counts.get("answers", 0) + counts.get("dead_letters", 0),
         labelled=int(np.count_nonzero(~np.isnan(log.label))),
@@ -181,21 +183,23 @@ def _counts(replayed: Replayed, log: PredictionLog) -> Counts:
     )
 
 
-def costs_of(trial: Trial, replayed: Replayed) -> Costs:
+def costs_of(replayed: Replayed) -> Costs:
     """Return what the pass and every candidate cost, and what lag they would have had.
 
     Numbers of rows are no traffic: they tell no lag.
     """
-    events = max(len(replayed.log), 1)
     append_ms = {} if clock_of(replayed.log) == "rows" else replayed.append_ms
-    in_pass_us = replayed.pass_s / events * 1e6
     return Costs(
-        pass_us_per_event=in_pass_us,
+        pass_us_per_event=replayed.pass_s / max(len(replayed.log), 1) * 1e6,
         candidates={
-            name: cost_on(
-                append_ms,
-                sum(walk.cpu_s for walk in replayed.walks[name]) / events * 1e6,
-            )
-            for name in trial.models
+            name: cost_on(append_ms, _us_per_event(replayed, name)) for name in replayed.walks
         },
     )
+
+
+def _us_per_event(replayed: Replayed, name: str) -> float:
+    """Return what a candidate spent on an event; one that was given up did not see them all."""
+    walks = replayed.walks[name]
+    seen = np.count_nonzero(answered(replayed.log.scores[name]))
+    seen += sum(walk.unanswered for walk in walks)
+    return sum(walk.cpu_s for walk in walks) / max(int(seen), 1) * 1e6

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 DIGEST_TAG, KIND_TAG, REPORT_TAG = "labline.digest", "labline.kind", "labline.report"
 BATCH_MAX = 1_000  # metrics that MLflow takes at once
 PARAMETER_MAX = 6_000  # characters
+NAME_MAX = 80  # characters of a part of a metric's name
 REASON_MAX = 200  # characters of what MLflow says of an error
 _NO_NAME = re.compile(r"[^\w\-. :/]")  # what a metric may not be called
 
@@ -218,7 +219,7 @@ def _metrics(one: Candidate, costs: Costs | None, now_ms: int) -> list[Any]:
             ("so_far", window.end_ms, window.so_far),
         ):
             found += [
-                Metric(f"{under}/{name}", value, time_ms, step)
+                Metric(f"{under}/{name}", value, max(time_ms, 0), step)  # MLflow has none before
                 for name, value in told.items()
                 if value is not None
             ]
@@ -236,11 +237,12 @@ def _log_batches(
 
 
 def _name(text: str) -> str:
-    """Return a part of a metric's name as MLflow allows it.
+    """Return a part of a metric's name as MLflow allows it; other texts get other names.
 
     Examples
     --------
-    >>> _name("<JFK>/2")
-    '_JFK_-2'
+    >>> _name("JFK"), _name("<JFK>/2")
+    ('JFK', '_JFK_-2-1e4f6f')
     """
-    return _NO_NAME.sub("_", text).replace("/", "-").strip(". ")[:80] or "_"
+    name = _NO_NAME.sub("_", text).replace("/", "-").strip(". ")[:NAME_MAX]
+    return name if name == text != "" else f"{name or '_'}-{_digest(text.encode())[:6]}"

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from engine.core.declared import RULES
 from engine.core.line import Line
 from engine.errors import LablineError
 from engine.models.called import steps_of
@@ -13,6 +14,7 @@ from engine.models.named import is_name
 from engine.models.registry import NAME
 from lab_replay.evaluation.result import DEFAULTS, MEASURES, nearest
 from lab_replay.experiments.experiment import CANDIDATES_MAX, Experiment
+from lab_replay.recordings.recording import Recording
 from schemas.avro import Schema
 
 #: Kinds of lines whose scores are probabilities: their losses have a bound.
@@ -154,6 +156,52 @@ def reference_of(experiment: Experiment, line: Line, source: str = "") -> str | 
             "leave early_stop out, or give baselines to a line of probabilities",
         )
     return next(iter(names))
+
+
+def check_incumbent(line: Line, models: Mapping[str, str], source: str = "") -> None:
+    """See that today's rule, where its decisions are priced, is among what is replayed.
+
+    Raises
+    ------
+    LablineError
+        ``LL-INCUMBENT-UNKNOWN`` naming the rules that there are.
+    """
+    rule, known = line.decision.incumbent, (*RULES, *models)
+    if line.kind == "binary" and line.decision.costs is not None and rule not in known:
+        raise LablineError(
+            "LL-INCUMBENT-UNKNOWN",
+            f"{f'{source}: ' if source else ''}nothing here decides as decision.incumbent of line"
+            f" {line.name}, {rule!r}",
+            f"add it to the experiment's baselines; {nearest(rule, known)}",
+        )
+
+
+def check_delay(experiment: Experiment, line: Line, recording: Recording, source: str = "") -> None:
+    """See that a delay is counted in what the history has: times, or else rows.
+
+    Raises
+    ------
+    LablineError
+        ``LL-FILE-INVALID`` saying what to write instead.
+    """
+    if not experiment.delay_ms:
+        return
+    by_rows = is_of_rows(recording, line.events)
+    if by_rows == (experiment.delay_rows is not None):
+        return
+    raise LablineError(
+        "LL-FILE-INVALID",
+        f"{source or experiment.name}: delay: {experiment.delay}, but the history has"
+        f" {'no times' if by_rows else 'times'}",
+        f"write {'a number of rows, such as 500 rows' if by_rows else 'a duration, such as 6h'}",
+    )
+
+
+def is_of_rows(recording: Recording, topic: str) -> bool:
+    """Tell whether records are numbered instead of timed, as `Clock` has it; by their first."""
+    partitions = recording.partitions(topic)
+    first = next(recording.records(topic, partitions[0]), []) if partitions else []
+    return bool(first) and all(record[1] == record[0] + 1 for record in first)
 
 
 def named(recipes: Sequence[str]) -> dict[str, str]:

@@ -12,11 +12,19 @@ from engine.models.control import ModelRef
 from engine.models.named import is_name
 from engine.models.registry import Registry
 from engine.models.signing import Signer
+from lab_replay.evaluation.prediction_log import PredictionLog
 from lab_replay.evaluation.result import Costs, ExperimentResult
 from lab_replay.experiments.alone import alone
 from lab_replay.experiments.experiment import Experiment
 from lab_replay.experiments.measure import costs_of, measure
-from lab_replay.experiments.models import models_of, reference_of, slices_of
+from lab_replay.experiments.models import (
+    check_delay,
+    check_incumbent,
+    metrics_of,
+    models_of,
+    reference_of,
+    slices_of,
+)
 from lab_replay.recordings.recording import Recording
 from lab_replay.replay.cache import trial_digest
 from lab_replay.replay.replay import replay
@@ -27,6 +35,7 @@ from schemas.avro import Schema
 from schemas.framing import NOTHING_ELSE, Heads
 
 RESULT, COSTS, REPORT, DIGEST = "result.json", "costs.json", "report.html", "digest"
+PREDICTIONS = "predictions"  # where a replay writes them
 
 
 def trial_of(
@@ -42,15 +51,19 @@ def trial_of(
     Raises
     ------
     LablineError
-        ``LL-FILE-INVALID`` naming what does not fit the line.
+        ``LL-FILE-INVALID`` or ``LL-INCUMBENT-UNKNOWN`` naming what does not fit the line.
     """
     if experiment.label_horizon is not None:
         line = line.model_copy(update={"label_horizon": experiment.label_horizon})
+    models = models_of(experiment, line, source, schemas[0])
+    check_incumbent(line, models, source)
+    check_delay(experiment, line, recording, source)
+    metrics_of(experiment, line, source)  # what `measure` would refuse after all the work
     return Trial(
         recording,
         line,
         *schemas,
-        models_of(experiment, line, source, schemas[0]),
+        models,
         writers,
         experiment.delay_ms,
         slices_of(experiment, line, source),
@@ -98,7 +111,7 @@ def run_experiment(
             scheduler=scheduler,
             cores=cores,
         )
-        result, costs = measure(experiment, trial, replayed, source), costs_of(trial, replayed)
+        result, costs = measure(experiment, trial, replayed, source), costs_of(replayed)
         (out / RESULT).write_text(result.to_json(), encoding="utf-8")
         (out / COSTS).write_text(costs.model_dump_json(indent=1) + "\n", encoding="utf-8")
         write_report(out / REPORT, result, costs)
@@ -128,12 +141,16 @@ def _digest(experiment: Experiment, trial: Trial) -> str:
 
 
 def _finished(out: Path, digest: str) -> ExperimentResult | None:
-    with suppress(OSError, LablineError):
-        whole = all((out / name).is_file() for name in (COSTS, REPORT))
-        if whole and (out / DIGEST).read_text(encoding="utf-8") == digest:
-            result = ExperimentResult.from_json((out / RESULT).read_text(encoding="utf-8"))
-            if not any(is_name(candidate.recipe) for candidate in result.candidates):
-                return result  # a named function's code may have changed
+    """Return the result that is kept; None when it is another's, or not all of it is there."""
+    with suppress(OSError, ValueError, LablineError):  # whatever was damaged is made again
+        if (out / DIGEST).read_text(encoding="utf-8") != digest or not (out / REPORT).is_file():
+            return None
+        result = ExperimentResult.from_json((out / RESULT).read_text(encoding="utf-8"))
+        load_costs(out)
+        candidates = {candidate.name: candidate.recipe for candidate in result.candidates}
+        whole = set(PredictionLog.load(out / PREDICTIONS).names) == set(candidates)
+        if whole and not any(map(is_name, candidates.values())):  # whose code may have changed
+            return result
     return None
 
 

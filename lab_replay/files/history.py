@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from engine.core.line import Kind, Line
 from engine.core.record import Record
+from engine.errors import LablineError
 from engine.workspace.label_kind import KINDS
 from engine.workspace.unused import to_mend
 from lab_replay.files.records import Made
@@ -34,7 +35,7 @@ from lab_replay.recordings.recording_format import (
 )
 from schemas.avro import Schema
 
-VERSION = 2  # of what is made of a file: another one is made anew
+VERSION = 3  # of what is made of a file: another one is made anew
 FROM_FILE = "none"  # there was no cluster
 HISTORY = "history.json"
 NOBODY_SAID = Roles()
@@ -120,7 +121,8 @@ def history_of(
         digest = hashlib.file_digest(file, "sha256")
     digest.update(json.dumps([VERSION, path.name, *given, kind]).encode())
     folder = cache_dir / f"{_name(path)}-{digest.hexdigest()[:16]}"
-    if not folder.exists():
+    if not _is_whole(folder):
+        shutil.rmtree(folder, ignore_errors=True)
         cache_dir.mkdir(parents=True, exist_ok=True)
         draft = cache_dir / f".{folder.name}.{secrets.token_hex(4)}"
         try:
@@ -146,6 +148,20 @@ def import_table(
         raise bad("EXISTS", f"{out} is not empty", "name a folder that is not there yet")
     _import(table_of(path), _name(path), out, given, kind)
     return _load(out)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Tell whether what was made of a file is there, every byte: a digest is cheap beside that."""
+    try:
+        recording = _load(folder).recording
+        for topic, files in recording.manifest.topics.items():
+            next(recording.records(topic, 0), None)  # its index, too
+            with partition_path(folder, topic, 0).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != files[0].sha256:
+                    return False
+    except (LablineError, OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
 
 
 def _load(folder: Path) -> ImportedHistory:
@@ -196,13 +212,27 @@ def _told(walked: Walk, times: Times, given: Roles, made: Made) -> Understood:
     found = times.roles._asdict()
     used = [column for column in walked.columns.values() if column.header not in found.values()]
     guessed = [role for role, name in given._asdict().items() if name is None and found[role]]
-    remarks = [*times.remarks, *to_mend(c for c in used if c.header not in made.left_out)]
+    taken = (column for column in used if column.header not in made.left_out)
+    remarks = [*times.remarks, *_gaps(walked, made), *to_mend(taken)]
     remarks += [f"{c.header} is a feature, as a quantity: if it is a name, take it out of the file"
                 for c in made.numeric if ID_LIKE.search(c.header)]  # fmt: skip
     return Understood(
         walked.rows, times.roles, tuple(guessed), times.form, times.label_form,
         {c.header: c.name for c in made.features}, made.left_out, tuple(remarks),
     )  # fmt: skip
+
+
+def _gaps(walked: Walk, made: Made) -> Iterator[str]:
+    """Yield where rows have no label, and where a text was taken as no value: it may be one."""
+    rows = f"of {walked.rows:,} rows"
+    for column in walked.columns.values():
+        counts = zip(column.missing, column.gaps, strict=True)
+        words = ", ".join(f"{word!r}: {count:,}" for word, count in counts if word)
+        told = f" ({words})" if words else ""
+        if column.header == made.roles.label and column.missing:
+            yield f"{sum(column.gaps):,} {rows} have no label{told}"
+        elif words and column.kind == "string":
+            yield f"{sum(column.gaps):,} {rows} have no {column.header}{told}"
 
 
 def _batched(records: Iterator[Record]) -> Iterator[list[Record]]:

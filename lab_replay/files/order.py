@@ -1,8 +1,10 @@
 """Rows of files by their time: as they are where they ascend, else sorted as far as memory goes."""
 
 from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
+from engine.errors import LablineError
 from lab_replay.files.tables import bad
 
 SORT_MAX_ROWS = 1_000_000
@@ -33,14 +35,43 @@ def in_time_order(
     kept: list[Timed] = []
     for row in rows:
         if len(kept) == SORT_MAX_ROWS:
-            raise bad(
-                "ORDER",
-                f"more than {SORT_MAX_ROWS:,} rows are not sorted in memory",
-                remedy,
-            )
+            raise _too_many(remedy)
         kept.append(row)
     kept.sort(key=lambda row: row[0])
     yield from kept
+
+
+def as_due(
+    rows: Iterable[tuple[int, Timed]], remedy: str = "sort the file by its time"
+) -> Iterator[Timed]:
+    """Yield rows, each known at a time and due then or later, by the times when they are due.
+
+    They are what `in_time_order` gives; in memory are only those that are waited for.
+
+    Parameters
+    ----------
+    rows
+        When each is known, in order, and the row, which begins with when it is due.
+
+    Raises
+    ------
+    LablineError
+        ``LL-IMPORT-ORDER`` when too many are waited for at once.
+
+    Examples
+    --------
+    >>> list(as_due([(1, (9, "a")), (2, (3, "b")), (4, (4, "c"))]))
+    [(3, 'b'), (4, 'c'), (9, 'a')]
+    """
+    waiting: list[tuple[int, int, Timed]] = []
+    for number, (known_ms, row) in enumerate(rows):
+        while waiting and waiting[0][0] < known_ms:
+            yield heappop(waiting)[2]
+        if len(waiting) == SORT_MAX_ROWS:
+            raise _too_many(remedy)
+        heappush(waiting, (row[0], number, row))
+    while waiting:
+        yield heappop(waiting)[2]
 
 
 def is_ascending(times_ms: Iterable[int]) -> bool:
@@ -57,3 +88,7 @@ def is_ascending(times_ms: Iterable[int]) -> bool:
             return False
         latest_ms = time_ms
     return True
+
+
+def _too_many(remedy: str) -> LablineError:
+    return bad("ORDER", f"more than {SORT_MAX_ROWS:,} rows are not sorted in memory", remedy)

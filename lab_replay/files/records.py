@@ -1,23 +1,28 @@
 """What is made of a file's rows: schemas, a line, and the records of events and labels."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import marshal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from engine.core.line import Kind, Line
 from engine.core.record import Record
-from engine.workspace.columns import MISSING_WORDS, Column, free_name
+from engine.workspace.columns import Column, free_name
 from engine.workspace.label_kind import TRUE_WORDS
 from engine.workspace.times import time_reader
 from engine.workspace.unused import why_unused
-from lab_replay.files.order import in_time_order
+from lab_replay.files.order import as_due, in_time_order
 from lab_replay.files.roles import Truth
 from lab_replay.files.tables import Table, bad
 from lab_replay.files.times import Times
-from schemas.avro import Schema
+from schemas.avro import Schema, SchemaViolation
 
 DAY_MS = 86_400_000
 HORIZON_MAX_DAYS = 36_500  # what a line may declare
 ROW = "row"
+LABELS_REMEDY = "fewer rows, or without the labels' times: rename that column"
+
+#: When a label came, its event's id, its cell, its key.
+Label: TypeAlias = tuple[int, str, str, str]
 
 
 class Made:
@@ -84,14 +89,15 @@ class Made:
         """Yield the events in the order of their times."""
         reads = [(c.name, self._places[c.header], _reader(c)) for c in self.features]
         encode, head = self.event_schema.encoder, self.event_schema.head
+        missing = self.table.missing
         key_at = self._places.get(self.roles.key or "")
         for offset, (id_text, time_ms, cells) in enumerate(self._timed()):
             datum: dict[str, object] = {self.id: id_text, self.time: time_ms}
             for name, place, read in reads:
                 cell = cells[place]
-                datum[name] = None if cell in MISSING_WORDS else read(cell)
+                datum[name] = None if cell in missing else read(cell)
             key = id_text if key_at is None else cells[key_at]
-            yield offset, time_ms, key.encode(), encode(datum, head), None
+            yield offset, time_ms, key.encode(), _encoded(encode, datum, head, id_text), None
 
     def label_records(self) -> Iterator[Record]:
         """Yield the labels in the order in which they came."""
@@ -102,26 +108,35 @@ class Made:
         read, place = _truth_reader(self.truth.kind), self._places[roles.label]
         encode, head = self.label_schema.encoder, self.label_schema.head
         key_at = self._places.get(roles.key or "")
-        for offset, (time_ms, id_text, cells) in enumerate(self._labels_timed(place)):
-            datum = {self.id: id_text, self.time: time_ms, column.name: read(cells[place])}
-            key = id_text if key_at is None else cells[key_at]
-            yield offset, time_ms, key.encode(), encode(datum, head), None
+        for offset, (time_ms, id_text, cell, key) in enumerate(self._labels_timed(place, key_at)):
+            datum = {self.id: id_text, self.time: time_ms, column.name: read(cell)}
+            yield offset, time_ms, key.encode(), _encoded(encode, datum, head, id_text), None
 
-    def _labels_timed(self, place: int) -> Iterator[tuple[int, str, list[str]]]:
-        labelled = (row for row in self._timed() if row[2][place] not in MISSING_WORDS)
+    def _labels_timed(self, place: int, key_at: int | None) -> Iterator[Label]:
+        missing = self.table.missing
+        labelled = (row for row in self._timed() if row[2][place] not in missing)
+        known = (
+            (ms, (ms, id_text, cells[place], id_text if key_at is None else cells[key_at]), cells)
+            for id_text, ms, cells in labelled
+        )
         if self.times.label_form is None:
-            yield from ((time_ms, id_text, cells) for id_text, time_ms, cells in labelled)
+            yield from (label for _, label, _ in known)
             return
         read_time = time_reader(self.times.label_form)
         time_at = self._places[self.roles.label_time or ""]
 
-        def came() -> Iterator[tuple[int, str, list[str]]]:
-            for id_text, time_ms, cells in labelled:
+        def came() -> Iterator[tuple[int, Label]]:
+            for time_ms, label, cells in known:
                 label_ms = read_time(cells[time_at])
                 self.lag_max_ms = max(self.lag_max_ms, label_ms - time_ms)
-                yield label_ms, id_text, cells
+                yield time_ms, (label_ms, *label[1:])
 
-        yield from in_time_order(came())
+        if self.times.in_order and self.times.labels_in_order:
+            yield from (label for _, label in came())
+        elif self.times.labels_after:
+            yield from as_due(came(), LABELS_REMEDY)
+        else:
+            yield from in_time_order((label for _, label in came()), LABELS_REMEDY)
 
     def _timed(self) -> Iterator[tuple[str, int, list[str]]]:
         """Yield ids, times and cells by time; where labels have none of their own, no two alike."""
@@ -143,8 +158,9 @@ class Made:
         if read is None or time_at is None or self.times.in_order:
             yield from rows
             return
-        timed = ((read(cells[time_at]), cells) for cells in rows)
-        yield from (cells for _, cells in in_time_order(timed))
+        # a row as one piece of bytes: as a list of texts it would hold ten times as much memory
+        timed = ((read(cells[time_at]), marshal.dumps(cells)) for cells in rows)
+        yield from (marshal.loads(kept) for _, kept in in_time_order(timed))  # noqa: S302  # ours
 
     def _event_document(self) -> dict[str, Any]:
         fields = [*self._names(), *(_field(column) for column in self.features)]
@@ -159,6 +175,22 @@ class Made:
     def _names(self) -> list[dict[str, Any]]:
         time = {"name": self.time, "type": "long", "event_time": True}
         return [{"name": self.id, "type": "string"}, time]
+
+
+def _encoded(
+    encode: Callable[[Mapping[str, Any], bytes], bytes],
+    datum: Mapping[str, Any],
+    head: bytes,
+    id_text: str,
+) -> bytes:
+    try:
+        return encode(datum, head)
+    except SchemaViolation as error:  # such as one that is too large
+        raise bad(
+            "ROWS",
+            f"the row with the id {id_text[:40]!r} cannot be a record: {error}",
+            "mend or remove it: no row is left out silently",
+        ) from error
 
 
 def _is_category(column: Column) -> bool:

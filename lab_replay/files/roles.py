@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from engine.core.line import Kind
 from engine.errors import LablineError
-from engine.workspace.columns import MISSING_WORDS, Column
+from engine.workspace.columns import Column
 from engine.workspace.guess import tells_label_time
 from engine.workspace.label_kind import FALSE_WORDS, TRUE_WORDS, LabelKind, label_kind
 from lab_replay.files.tables import Table, bad
@@ -75,9 +75,9 @@ def _last_if_truth(table: Table, taken: set[str]) -> str:
     for _, cells in table.rows():
         if cells is not None and len(cells) == len(table.header):
             words.add(cells[-1].lower())
-            if len(words) > len(TRUE_WORDS | FALSE_WORDS | MISSING_WORDS):
+            if len(words) > len(TRUE_WORDS | FALSE_WORDS | table.missing):
                 break
-    words -= {word.lower() for word in MISSING_WORDS}
+    words -= {word.lower() for word in table.missing}
     if last in taken or not words or not words <= TRUE_WORDS | FALSE_WORDS:
         raise bad(
             "LABEL",
@@ -103,7 +103,8 @@ def truth_of(column: Column, asked: Kind | None) -> Truth:
 
 def _label(column: Column, wanted: str) -> LablineError:
     words = sorted(column.values or ())
-    found = ", ".join(repr(word[:30]) for word in words[:5]) or "more than can be listed"
+    found = ", ".join(repr(word[:30]) for word in words[:5])
+    found = found or ("more than can be listed" if column.values is None else "no value")
     return bad(
         "LABEL",
         f"the label {column.header} {wanted}, but there is {found}",

@@ -2,16 +2,21 @@
 
 import gzip
 import json
+import math
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn, TypeAlias
 
 from engine.errors import LablineError
+from engine.workspace.columns import MISSING_WORDS
 from engine.workspace.csv_table import BYTE_ORDER_MARK, csv_table
 
 BATCH_ROWS = 5_000
-ENDINGS = (".csv", ".csv.gz", ".tsv", ".jsonl", ".ndjson", ".jsonl.gz", ".parquet")
+_TEXTS = (".csv", ".tsv", ".jsonl", ".ndjson")
+ENDINGS = (*_TEXTS, *(f"{ending}.gz" for ending in _TEXTS), ".parquet")
+NULL = frozenset({""})
 
 #: Where a row is in its file, and its cells; None for one that cannot be read.
 Row: TypeAlias = tuple[int, list[str] | None]
@@ -24,11 +29,15 @@ class Table(NamedTuple):
     ----------
     unit
         What rows are counted in: ``line``, or ``row`` where there are no lines.
+    missing
+        The cells that hold no value. JSON and Parquet have a null of their own, so that their
+        words are values, ``None`` included.
     """
 
     header: list[str]
     rows: Callable[[], Iterator[Row]]
     unit: str
+    missing: frozenset[str] = MISSING_WORDS
 
 
 def table_of(path: Path) -> Table:
@@ -45,7 +54,7 @@ def table_of(path: Path) -> Table:
     if name.endswith(".parquet"):
         return _parquet(path)
     if name.removesuffix(".gz").endswith((".jsonl", ".ndjson")):
-        return Table(_json_names(path), lambda: _json_rows(path), "line")
+        return Table(_json_names(path), lambda: _json_rows(path), "line", NULL)
     if name.removesuffix(".gz").endswith((".csv", ".tsv")):
         return Table(_csv_header(path), lambda: _csv_rows(path), "line")
     raise bad(
@@ -72,7 +81,7 @@ def lines_of(path: Path) -> Iterator[str]:
                 yield line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise bad("FILE", f"{path.name} is not UTF-8", "save it as UTF-8") from error
-    except (OSError, EOFError) as error:  # a gzip file that is cut short, too
+    except (OSError, EOFError, zlib.error) as error:  # a gzip file that is cut short, too
         raise bad("FILE", f"{path.name} cannot be read: {error}", "is it whole?") from error
 
 
@@ -112,10 +121,19 @@ def _objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | None]
         if not text:
             continue
         try:
-            found = json.loads(text, parse_constant=_no_constant)
+            found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_each_once)
+            if "\\u" in text:
+                json.dumps(found, ensure_ascii=False).encode()  # half a pair is no text
         except (ValueError, RecursionError):
             found = None
         yield number, found if isinstance(found, dict) else None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 def _parquet(path: Path) -> Table:
@@ -134,13 +152,17 @@ def _parquet(path: Path) -> Table:
 
     def rows() -> Iterator[Row]:
         number = 0
-        for batch in parquet.ParquetFile(path).iter_batches(batch_size=BATCH_ROWS):
-            columns = [[text_of(value) for value in column.to_pylist()] for column in batch]
-            for cells in zip(*columns, strict=True):
-                number += 1
-                yield number, list(cells)
+        try:
+            for batch in parquet.ParquetFile(path).iter_batches(batch_size=BATCH_ROWS):
+                columns = [[text_of(value) for value in column.to_pylist()] for column in batch]
+                for cells in zip(*columns, strict=True):
+                    number += 1
+                    yield number, list(cells)
+        except (OSError, ValueError, OverflowError) as error:  # also a time beyond the calendar
+            told = f"after row {number:,}: {' '.join(str(error).split())[:200]}"
+            raise bad("FILE", f"{path.name} cannot be read {told}", "is it whole?") from error
 
-    return Table(_checked(header, path), rows, "row")
+    return Table(_checked(header, path), rows, "row", NULL)
 
 
 def text_of(value: object) -> str:
@@ -148,14 +170,16 @@ def text_of(value: object) -> str:
 
     Examples
     --------
-    >>> [text_of(value) for value in (None, True, 0.1, 3, "x", [1])]
-    ['', 'true', '0.1', '3', 'x', '[1]']
+    >>> [text_of(value) for value in (None, True, 0.1, 3, "x", [1], float("nan"))]
+    ['', 'true', '0.1', '3', 'x', '[1]', '']
     """
     match value:
         case None:
             return ""
         case bool():
             return "true" if value else "false"
+        case float() if math.isnan(value):
+            return ""
         case str():
             return value
         case datetime() | date():

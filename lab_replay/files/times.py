@@ -1,9 +1,10 @@
 """When a file's events happened and when labels came: as named, or as guessed and borne out."""
 
+import math
 from dataclasses import dataclass, field
 
-from engine.workspace.columns import MISSING_WORDS, Column
-from engine.workspace.times import EPOCH_MS, EPOCH_S, time_reader, twin
+from engine.workspace.columns import Column
+from engine.workspace.times import EPOCHS, time_reader, twin
 from lab_replay.files.order import is_ascending
 from lab_replay.files.roles import Roles
 from lab_replay.files.tables import Table, bad
@@ -25,6 +26,10 @@ class Times:
         How times are written; None: there are none, and rows' numbers stand for them.
     in_order
         Whether no row is older than one before it.
+    labels_in_order
+        Whether, in the order of rows, no label came before one of an earlier row.
+    labels_after
+        Whether no label came before its own event.
     refused
         Columns that must not be features, and why.
     remarks
@@ -35,6 +40,8 @@ class Times:
     form: str | None = None
     label_form: str | None = None
     in_order: bool = True
+    labels_in_order: bool = True
+    labels_after: bool = True
     refused: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
@@ -63,7 +70,7 @@ def _settle_time(found: Times, table: Table, walked: Walk, given: Roles) -> None
         told = None
         if form is None:
             told = f"{walked.no_time}: mend it, or name another with --time"
-        elif form in (EPOCH_S, EPOCH_MS) and not _is_late(walked.columns[name], form):
+        elif form in EPOCHS and not _is_late(walked.columns[name], form):
             told = f"would be before 1990, so it is a number: --time {name!r} takes it as times"
         if told is not None:
             found.roles = found.roles._replace(time=None)
@@ -87,8 +94,7 @@ def _settle_time(found: Times, table: Table, walked: Walk, given: Roles) -> None
 
 
 def _is_late(column: Column, form: str) -> bool:
-    scale = 1_000 if form == EPOCH_S else 1
-    return column.low is not None and column.low * scale >= GUESSED_FROM_MS
+    return column.low is not None and time_reader(form)(str(column.low)) >= GUESSED_FROM_MS
 
 
 def _settle_label_time(found: Times, table: Table, walked: Walk, given: Roles) -> None:
@@ -130,10 +136,15 @@ def _labels_before(found: Times, table: Table, walked: Walk) -> tuple[int, int]:
         header.index(name or "") for name in (roles.time, roles.label, roles.label_time)
     )
     before = labels = 0
+    latest_ms = -math.inf
     for _, cells in table.rows():
-        if cells is not None and cells[label] not in MISSING_WORDS:
+        if cells is not None and cells[label] not in table.missing:
+            label_ms = read_label(cells[label_time])
             labels += 1
-            before += read_label(cells[label_time]) < read(cells[time])
+            before += label_ms < read(cells[time])
+            found.labels_in_order &= label_ms >= latest_ms
+            latest_ms = label_ms
+    found.labels_after = not before
     return before, labels
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from engine.workspace.columns import MISSING_WORDS, Column, Seen, field_names
+from engine.workspace.columns import Column, Seen, field_names
 from engine.workspace.inference import IDS_MAX
 from engine.workspace.times import FORMS, fitting_forms
 from lab_replay.files.roles import Roles
@@ -72,7 +72,8 @@ class _Walker:
 
     def __post_init__(self) -> None:
         header, roles = self.table.header, self.roles
-        self.seen = [Seen(name) for name in header]
+        self._missing = self.table.missing
+        self.seen = [Seen(name, self._missing) for name in header]
         self.forms, self.label_forms = list(FORMS), list(FORMS)
         places = {name: place for place, name in enumerate(header)}
         self._id, self._time, self._label, self._label_time = (
@@ -98,7 +99,7 @@ class _Walker:
             self._take_label_time(number, cells[self._label], cells[self._label_time])
 
     def _take_id(self, number: int, cell: str) -> None:
-        if cell in MISSING_WORDS:
+        if cell in self._missing:
             self._refuse(number, f"has no {self.roles.id}")
         elif len(self.ids) < IDS_MAX:
             first = self.ids.setdefault(cell, number)
@@ -111,21 +112,21 @@ class _Walker:
                 )
 
     def _take_time(self, number: int, cell: str) -> None:
-        if cell in MISSING_WORDS and self.given.time is not None:
+        if cell in self._missing and self.given.time is not None:
             self._refuse(number, f"has no {self.roles.time}")
             return
-        forms = [] if cell in MISSING_WORDS else fitting_forms([cell], self.forms)
+        forms = [] if cell in self._missing else fitting_forms([cell], self.forms)
         if not forms:
             self.no_time = f"is no time in {self.table.unit} {number} ({cell[:30]!r})"
         self.forms = forms
 
     def _take_label_time(self, number: int, label: str, cell: str) -> None:
-        if label in MISSING_WORDS:
+        if label in self._missing:
             return
-        if cell in MISSING_WORDS and self.given.label_time is not None:
+        if cell in self._missing and self.given.label_time is not None:
             self._refuse(number, f"has a label without {self.roles.label_time}")
             return
-        self.label_forms = [] if cell in MISSING_WORDS else fitting_forms([cell], self.label_forms)
+        self.label_forms = [] if cell in self._missing else fitting_forms([cell], self.label_forms)
 
     def _refuse(self, number: int, why: str) -> None:
         self.bad_rows += 1

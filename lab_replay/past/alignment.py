@@ -11,7 +11,8 @@ from typing import Any
 
 from engine.core.record import ANSWER, DEAD_LETTER, Emission, Record
 from lab_replay.past.consistency import Consistency
-from lab_replay.past.written import KINDS, Source, Written, fields, source_of
+from lab_replay.past.written import KINDS, Source, Written, fields, is_same, source_of
+from schemas.framing import Headers
 
 LOOKAHEAD_MAX = 1_000  # records held: what is further out of place counts as missing
 PLACE = ("topic", "partition", "offset", "event_time_ms")  # what a pair has in common
@@ -94,7 +95,8 @@ class Alignment:
 
     def add(self, emissions: Sequence[Emission]) -> None:
         """Compare what an entry's folding gave with what was written for its records."""
-        for kind, key, value, headers in emissions:
+        for emission in emissions:
+            kind, key, value, headers = emission
             pairs, source = self._pairs[kind], source_of(kind, (-1, -1, key, value, headers))
             record = pairs.take(source)
             if self._written.is_cut(kind):
@@ -102,11 +104,11 @@ class Alignment:
                     self._written.deleted += 1
                     continue
                 self._written.begins(kind)
-            refolded = told(kind, key, value)
+            refolded = told(kind, key, value, headers)
             written = None
             if record is not None:
-                same = (record[2], record[3]) == (key, value)
-                written = refolded if same else told(kind, record[2], record[3])
+                same = is_same(record, emission)
+                written = refolded if same else told(kind, *record[2:])
             if kind == ANSWER:
                 self._time_ms = fields(kind, key, value)["event_time_ms"]
             self._table.add(KINDS[kind], self._time_ms, written, refolded)
@@ -121,18 +123,20 @@ class Alignment:
         topic, _, offset = source_of(kind, record)
         if self._floor.get(topic, offset) <= offset < ends.get(topic, offset + 1):
             time_ms = fields(kind, record[2], record[3]).get("event_time_ms", self._time_ms)
-            self._table.add(KINDS[kind], time_ms, told(kind, record[2], record[3]), None)
+            self._table.add(KINDS[kind], time_ms, told(kind, *record[2:]), None)
 
 
-def told(kind: str, key: bytes | None, value: bytes | None) -> dict[str, Any]:
+def told(
+    kind: str, key: bytes | None, value: bytes | None, headers: Headers = None
+) -> dict[str, Any]:
     """Return what a record tells, field by field; what is seldom another is told as one.
 
-    A dead letter holds the original bytes: they are the same or not. It has no event time of its
-    own (it could not be read), and counts in the hour of the answer before it.
+    A dead letter holds the original bytes and the reason: they are the same or not. It has no event
+    time of its own (it could not be read), and counts in the hour of the answer before it.
     """
-    found = dict(fields(kind, key, value))
+    found = dict(fields(kind, key, value, headers))
     if kind == DEAD_LETTER:
-        return {"record": tuple(found.values())}
+        return {"record": tuple(found.items())}
     for name in PLACE:
         found.pop(name, None)
     kept: dict[str, Any] = {}

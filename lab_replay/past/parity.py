@@ -1,7 +1,8 @@
 """Parity: the factory's past, folded again from its journal and compared with what it wrote.
 
 Not only digests are compared: every answer, shadow score and dead letter that a
-``read_committed`` reader sees must be the one that folding gives, byte for byte. What another
+``read_committed`` reader sees must be the one that folding gives, byte for byte; of a dead letter
+also what its headers say of why. Outputs without any journal entry are a difference. What another
 environment wrote can only be compared in that environment; it is told apart.
 
 One difference is seldom alone: after the first of a partition, what follows is paired by source
@@ -131,7 +132,7 @@ def parity(
     for _, theirs in told:
         table.merge(theirs)
     compared = any(result.entries for result in results)
-    if not compared and not any(r.elsewhere + r.unreached for r in results):
+    if not compared and not any(r.elsewhere + r.unreached or r.difference for r in results):
         raise LablineError(
             "LL-PARITY-NOTHING",
             f"the journal of line {line} has no such entry",

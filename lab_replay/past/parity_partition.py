@@ -62,6 +62,8 @@ def check_partition(
             continue
         own += until - first
         check.run(stretch, first, until)
+    if past.told.last is None and asked[1] is None:
+        check.run_empty()
     unread = own - check.entries - check.unreached
     found = PartitionParity(
         partition, check.entries, check.records, elsewhere, check.unreached, unread,
@@ -105,6 +107,15 @@ class _Check:
         if self.difference is not None and before is None:
             self._find_state(stretch, begun)
 
+    def run_empty(self) -> None:
+        """See that there are no outputs where there is no journal entry, nor ever was one."""
+        if self._past.journal_was_cut():
+            return
+        written = self._past.written(0)
+        self.difference = self._rest(written)
+        if self.difference is not None:
+            self._alignment(written).rest({}, read_on=True)
+
     def _compare(self, written: Written, entry: Entry, run: Run) -> Alignment | None:
         """Compare in step; from a first difference on, by source."""
         self.entries += 1
@@ -133,8 +144,7 @@ class _Check:
     def _goes_on(self) -> bool:
         """Tell whether the line has written newer entries since its journal was read."""
         last = self._past.told.last
-        assert last is not None
-        return next(self._past.entries(last.offset + 1), None) is not None
+        return next(self._past.entries(last.offset + 1 if last else None), None) is not None
 
     def _find_state(self, stretch: Stretch, begun: Beginning) -> None:
         assert self.difference is not None
@@ -166,7 +176,6 @@ class _Check:
     def _rest(self, written: Written) -> Difference | None:
         """Return the first record that no journal entry accounts for."""
         last, deadline = self._past.told.last, time.monotonic() + MARKER_DEADLINE_S
-        assert last is not None
         found = written.rest(last, self._past.inputs)
         while found is not None and found.newer:
             if self._goes_on():

@@ -113,6 +113,11 @@ class PartitionPast:
         topic = line_topics(self.origin.line).journal
         return read_journal(self.origin.bootstrap, topic, self.partition, start)
 
+    def journal_was_cut(self) -> bool:
+        """Tell whether retention took entries of the journal."""
+        topic = line_topics(self.origin.line).journal
+        return partition_offsets(self.origin.bootstrap, [topic])[topic][self.partition].start > 0
+
     def resumed(self, stretch: Stretch, sequence: int) -> Resumed | None:
         """Return the newest snapshot's task at a place, if the stretch was in that state."""
         for named in self.names:

@@ -12,6 +12,7 @@ from engine.core.kinds import CLASS_SCORES, SCORES
 from engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission, Record
 from schemas.avro import Rejection
 from schemas.engine_schemas import engine_schema
+from schemas.framing import Headers
 from topics.naming import line_topics
 
 #: Topic, partition and offset of an input record.
@@ -62,6 +63,8 @@ class Difference:
 
 #: What scores may be written as, whatever the kind of the line.
 SCHEMAS = dict(zip((ANSWER, SHADOW), zip(SCORES, CLASS_SCORES, strict=True), strict=True))
+
+EMPTY: Record = (-1, -1, None, None, None)
 
 
 class Left(NamedTuple):
@@ -148,7 +151,7 @@ class Written:
                         self._held[kind] = record
                     continue
                 self._cut.discard(kind)
-            if record is None or record[2] != key or record[3] != value:
+            if record is None or not is_same(record, emission):
                 if record is not None:
                     self._held[kind] = record
                 return same, self._difference(entry.sequence, emission, record)
@@ -163,19 +166,25 @@ class Written:
         """Note that what retention left of a kind has begun."""
         self._cut.discard(kind)
 
-    def rest(self, last: Entry, inputs: Sequence[str | None]) -> Left | None:
+    def rest(self, last: Entry | None, inputs: Sequence[str | None]) -> Left | None:
         """Return the first record that no entry up to the last one accounts for.
 
         One that can only be an intruder comes before one that newer entries may account for.
+
+        Parameters
+        ----------
+        last
+            None: there is no entry.
         """
-        ends = dict(zip(inputs, last.next_offsets, strict=True))
+        ends = dict(zip(inputs, last.next_offsets if last else [0] * len(inputs), strict=True))
+        sequence = last.sequence + 1 if last else 0
         found: list[Left] = []
         for kind in self._topics:
             record = self.next(kind)
             if record is not None:
                 self._held[kind] = record
                 topic, offset = _source(kind, record)
-                difference = self._difference(last.sequence + 1, (kind, None, None, None), record)
+                difference = self._difference(sequence, (kind, None, None, None), record)
                 found.append(Left(difference, offset >= ends.get(topic, offset + 1)))
         return min(found, key=lambda left: left.newer, default=None)
 
@@ -187,9 +196,9 @@ class Written:
         )  # fmt: skip
 
     def _difference(self, sequence: int, emission: Emission, record: Record | None) -> Difference:
-        kind, key, value, _ = emission
-        written = fields(kind, record and record[2], record and record[3])
-        refolded = fields(kind, key, value)
+        kind, key, value, headers = emission
+        written = fields(kind, *(record or EMPTY)[2:])
+        refolded = fields(kind, key, value, headers)
         names = [*written, *(name for name in refolded if name not in written)]
         field = next((n for n in names if written.get(n) != refolded.get(n)), "value")
         known = refolded if "offset" in refolded else written
@@ -228,12 +237,36 @@ def _source(kind: str, record: Record) -> tuple[str, int]:
     return topic, offset
 
 
-def fields(kind: str, key: bytes | None, value: bytes | None) -> Mapping[str, Any]:
+def is_same(record: Record, emission: Emission) -> bool:
+    """Tell whether a written record is what folding gives, a dead letter's reasons included.
+
+    Its other headers are its producer's.
+    """
+    kind, key, value, headers = emission
+    if (record[2], record[3]) != (key, value):
+        return False
+    return kind != DEAD_LETTER or reasons(record[4]) == reasons(headers)
+
+
+def reasons(headers: Headers) -> dict[str, bytes | None]:
+    """Return what a dead letter says of why it is one.
+
+    Examples
+    --------
+    >>> reasons([("mine", b"1"), ("labline.error.reason", b"future")])
+    {'labline.error.reason': b'future'}
+    """
+    return {name: told for name, told in headers or () if name.startswith(ERROR_PREFIX)}
+
+
+def fields(
+    kind: str, key: bytes | None, value: bytes | None, headers: Headers = None
+) -> Mapping[str, Any]:
     """Return a record as named values: decoded where it is a score, raw where it is not."""
-    if key is None and value is None:
+    if key is None and value is None and not headers:
         return {}
     if kind == DEAD_LETTER:
-        return {"key": key, "value": value}
+        return {"key": key, "value": value, **reasons(headers)}
     decoded = [engine_schema(name).decode(value) for name in SCHEMAS[kind]]
     found = next((datum for datum in decoded if not isinstance(datum, Rejection)), None)
     if found is None:

@@ -150,20 +150,37 @@ def decode_block(block: bytes) -> list[Record]:
 
 def blocks_of(batches: Iterable[list[Record]]) -> Iterator[list[Record]]:
     """Yield the records in the blocks in which they are written: cut by the records alone."""
-    block: list[Record] = []
-    size = 0
+    growing = GrowingBlock()
     for batch in batches:
         for record in batch:
-            _, _, key, value, headers = record
-            size += len(key or b"") + len(value or b"")
-            if headers:
-                size += sum(len(name) + len(content or b"") for name, content in headers)
-            block.append(record)
-            if len(block) == BLOCK_RECORDS or size >= BLOCK_MAX_BYTES:
+            if (block := growing.add(record)) is not None:
                 yield block
-                block, size = [], 0
-    if block:
+    if block := growing.rest():
         yield block
+
+
+class GrowingBlock:
+    """Records on their way into a block: a thousand, or fewer that are large."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self._size = 0
+
+    def add(self, record: Record) -> list[Record] | None:
+        """Take a record; return the block that it completes."""
+        _, _, key, value, headers = record
+        self._size += len(key or b"") + len(value or b"")
+        if headers:
+            self._size += sum(len(name) + len(content or b"") for name, content in headers)
+        self._records.append(record)
+        if len(self._records) == BLOCK_RECORDS or self._size >= BLOCK_MAX_BYTES:
+            return self.rest()
+        return None
+
+    def rest(self) -> list[Record]:
+        """Return the records of the block that is not complete, and begin another one."""
+        records, self._records, self._size = self._records, [], 0
+        return records
 
 
 class Sink(Protocol):

@@ -46,7 +46,10 @@ def bound(texts: Iterable[str], option: str = "--from") -> Bound:
     offsets: dict[Place, int] = {}
     for text in texts:
         if match := _OFFSET.fullmatch(text):
-            offsets[match["topic"], int(match["partition"])] = int(match["offset"])
+            place = match["topic"], int(match["partition"])
+            if place in offsets:
+                raise _bad(f"{option} gives two offsets of {place[0]}/{place[1]}", "give one")
+            offsets[place] = int(match["offset"])
         elif time_ms is not None:
             raise _bad(f"{option} gives two times", "give one; it is for all topics")
         else:
@@ -93,6 +96,13 @@ def resolve(
             f"{options[0]} {begin} is not before {options[1]} {end}",
             "give the earlier time first; the later one is not part of it",
         )
+    for (topic, partition), begin_at in since.offsets.items():
+        end_at = until.offsets.get((topic, partition), begin_at)
+        if begin_at > end_at:
+            raise _out_of_range(
+                f"{options[0]} {topic}/{partition}={begin_at} is behind {options[1]} {end_at}",
+                "give the smaller offset first; the larger one is not part of it",
+            )
     known = partition_offsets(bootstrap, topics)
     starts = _offsets(bootstrap, known, since, last=False)
     ends = _offsets(bootstrap, known, until, last=True)

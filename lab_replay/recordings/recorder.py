@@ -6,10 +6,10 @@ object store shows no half-written file, so there it begins again.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 
@@ -38,6 +38,9 @@ from lab_replay.recordings.unfinished import (
 )
 from lab_replay.recordings.writers import Writers
 
+if TYPE_CHECKING:
+    from lab_replay.recordings.recording import Recording
+
 __all__ = ["is_recorded", "record", "recording_ranges"]
 
 Told = Callable[[int], None]
@@ -51,6 +54,7 @@ def record(
     since: Sequence[str] = (),
     until: Sequence[str] = (),
     redactors: Mapping[str, Redactor] | None = None,
+    extends: "Recording | None" = None,
     progress: Told | None = None,
 ) -> Manifest:
     """Record `topics` into a folder or URL, or go on where that was cut off.
@@ -65,6 +69,9 @@ def record(
         is committed now. A recording that goes on keeps the ranges that it began with.
     redactors
         By topic, what leaves personal data out of its records.
+    extends
+        An earlier recording of the same topics: its records come first, also those that the
+        broker has no more, and only what is behind them is read off the broker.
     progress
         Told after every batch how many offsets it went forward.
 
@@ -77,7 +84,7 @@ def record(
     store = Store(out)
     redactors = redactors or {}
     asked = asked_of(bootstrap, topics, since, until, redactors)
-    plan = plan_of(bootstrap, store, asked)
+    plan = plan_of(bootstrap, store, asked, extends.manifest if extends else None)
     for topic, partitions in plan.ranges.items():
         for partition, stretch in partitions.items():
             told = progress or _unheard
@@ -85,6 +92,9 @@ def record(
                 told(stretch[1] - stretch[0])
                 continue
             one = _Partition(bootstrap, store, topic, partition, stretch, redactors.get(topic))
+            log_start = plan.log_starts.get(topic, {}).get(partition)
+            if extends is not None and log_start is not None:
+                one.held, one.log_start = extends.records(topic, partition), log_start
             plan.done.setdefault(topic, {})[partition] = one.record(told)
             plan.unreadable[topic] = plan.unreadable.get(topic, 0) + one.unreadable
             plan.save(store)
@@ -99,7 +109,13 @@ def record(
 
 
 class _Partition:
-    """One partition on its way into its file."""
+    """One partition on its way into its file.
+
+    Attributes
+    ----------
+    held
+        What another recording has of it; the broker is read from `log_start` on.
+    """
 
     def __init__(
         self,
@@ -113,9 +129,12 @@ class _Partition:
         self._bootstrap, self._store = bootstrap, store
         self._topic, self._partition = topic, partition
         self._start, self._end = stretch
+        self.held: Iterable[list[Record]] = ()
+        self.log_start = self._start
         self._redactor = redactor
         self._writers = Writers()
         self._last: Record | None = None  # of those kept
+        self._counts_unreadable = redactor is not None and bool(redactor.told.fields)
         self._unreadable_before = redactor.unreadable if redactor else 0
         self._unreadable_kept = 0
         self._names = (data_name(topic, partition), index_name(topic, partition))
@@ -166,7 +185,7 @@ class _Partition:
             records = decode_block(content)
             self._writers.see(records)
             self._last = records[-1]
-            if self._redactor and self._redactor.told.fields:
+            if self._counts_unreadable:
                 self._unreadable_kept += sum(value == UNREADABLE for *_, value, _ in records)
             writer.keep(block, content)
             index_size += len(line)
@@ -185,6 +204,8 @@ class _Partition:
                     raise other_recording(
                         f"{self._topic} is not the topic that the recording began with"
                     )
+                if self._counts_unreadable and last[3] == UNREADABLE:
+                    self._unreadable_kept -= 1  # it was counted again
                 batch = batch[1:]
             last = None
             if batch:
@@ -194,6 +215,10 @@ class _Partition:
         told(self._end - next_offset)
 
     def _batches(self, start: int) -> Iterator[list[Record]]:
+        for batch in self.held:
+            if left := [record for record in batch if record[0] >= start]:
+                yield left
+        start = max(start, self.log_start)
         try:
             yield from read_range(self._bootstrap, self._topic, self._partition, start, self._end)
         except KafkaException as error:
@@ -202,7 +227,7 @@ class _Partition:
                 f"reading {self._topic}/{self._partition} from {start} to {self._end} failed: "
                 f"{error}",
                 "is the broker well? then the same command goes on; if the topic's retention "
-                "took the records away, remove the recording and begin again",
+                f"took the records away, remove {self._store.url} and begin again",
             ) from error
 
 

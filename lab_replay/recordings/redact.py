@@ -1,9 +1,10 @@
 """Leaving personal data out of a recording: values are decoded, emptied, and encoded again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from engine.core.line import Line
 from engine.core.record import Record
 from engine.errors import LablineError
 from lab_replay.recordings.recording_format import Redacted
@@ -30,7 +31,7 @@ class Redactor:
     schemas
         By frame head, all that values may be written with.
     fields
-        To leave out; a schema that lacks one leaves nothing of it.
+        To leave out, by their names or by an alias; a schema that lacks one leaves nothing of it.
     keys
         Whether the records' keys are left out, too: null.
 
@@ -76,6 +77,8 @@ class Redactor:
         if isinstance(datum, Rejection):
             self.unreadable += 1
             return UNREADABLE
+        if not emptied:
+            return value
         try:
             return codec.reader.encode({**datum, **emptied}, head if start else b"")
         except SchemaViolation as error:
@@ -94,7 +97,7 @@ class Redactor:
 
 
 def emptied_fields(schema: Schema, fields: Sequence[str]) -> dict[str, object]:
-    """Return what is written in place of the fields that a schema has.
+    """Return what is written in place of the fields that a schema has, by a name or an alias.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def emptied_fields(schema: Schema, fields: Sequence[str]) -> dict[str, object]:
     emptied = {}
     declared: list[dict[str, Any]] = expand(schema.document)["fields"]
     for field in declared:
-        if field["name"] not in fields:
+        if _names(field).isdisjoint(fields):
             continue
         if field["name"] == schema.event_time:
             raise _refused(
@@ -116,25 +119,69 @@ def emptied_fields(schema: Schema, fields: Sequence[str]) -> dict[str, object]:
 
 
 def redacted_fields(
-    topics: Mapping[str, Schema], fields: Sequence[str]
+    topics: Mapping[str, Sequence[Schema]], fields: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Return for each topic which of the fields it has.
+    """Return for each topic, of all versions of its schema, what the fields are called there.
+
+    A topic that has none of them is read for them all the same: other schemas may have written
+    to it.
 
     Raises
     ------
     LablineError
-        ``LL-RECORDING-REDACT`` for a field that no topic has.
+        ``LL-RECORDING-REDACT`` for a field that no version of a topic has.
     """
-    names = sorted({name for schema in topics.values() for name in schema.field_names})
+    names = sorted({name for each in topics.values() for told in _called(each) for name in told})
     for field in fields:
         if field not in names:
             near = get_close_matches(field, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names[:20])}"
             raise _refused(f"no recorded topic has the field {field!r}", hint)
-    return {
-        topic: tuple(name for name in schema.field_names if name in fields)
-        for topic, schema in topics.items()
-    }
+    return {topic: same_fields(versions, fields) for topic, versions in topics.items()}
+
+
+def same_fields(versions: Iterable[Schema], fields: Iterable[str]) -> tuple[str, ...]:
+    """Return fields with all that versions of a schema ever called them: an alias is a name, too.
+
+    Examples
+    --------
+    >>> old, new = (Schema.parse({"type": "record", "name": "R", "fields": [field]}) for field in (
+    ...     {"name": "mail", "type": "string"},
+    ...     {"name": "email", "type": "string", "aliases": ["mail"]}))
+    >>> same_fields([old, new], ["email"]), same_fields([old], ["age"])
+    (('email', 'mail'), ('age',))
+    """
+    found, called = set(fields), _called(versions)
+    while more := [told for told in called if told & found and not told <= found]:
+        found.update(*more)
+    return tuple(sorted(found))
+
+
+def check_joined(lines: Iterable[Line], redacted: Mapping[str, Sequence[str]]) -> None:
+    """Refuse to leave out, of any topic, the field by which events and labels are joined.
+
+    Raises
+    ------
+    LablineError
+        ``LL-RECORDING-REDACT``.
+    """
+    for line in lines:
+        for topic, field in ((line.events, line.id), (line.labels, line.refers_to)):
+            if topic is not None and field in redacted.get(topic, ()):
+                raise _refused(
+                    f"{field} of {topic} is what {line.name} joins events and labels by: "
+                    "empty, all would be the same one",
+                    "leave out other fields; if it is personal data, publish a pseudonym instead",
+                )
+
+
+def _called(versions: Iterable[Schema]) -> list[frozenset[str]]:
+    """Return of each field in each version all its names."""
+    return [_names(field) for schema in versions for field in expand(schema.document)["fields"]]
+
+
+def _names(field: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset((field["name"], *field.get("aliases", ())))
 
 
 def _empty(field: Mapping[str, Any]) -> object:

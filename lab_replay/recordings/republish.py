@@ -22,6 +22,8 @@ QUEUE_MAX_KIB = 65_536
 LINGER_MS = 20
 LOOK_S = 0.05
 POLL_EVERY = 500  # records between two looks at what came back
+RECORD_MAX_BYTES = 16 * 1024 * 1024  # a topic may allow less, and says so
+GIVEN_UP_S = 5.0  # how long what is on its way is waited for once a record was refused
 
 
 class Republished(NamedTuple):
@@ -96,6 +98,7 @@ def republish(
     *,
     speed: float | None = None,
     force: bool = False,
+    append: bool = False,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int], None] | None = None,
 ) -> Republished:
@@ -109,6 +112,8 @@ def republish(
     ----------
     speed
         Times faster than it was; None: as fast as it goes.
+    append
+        Also to a topic that holds records: they stay, and all of the recording comes behind them.
     stop
         Asked before each record; what was sent by then is waited for.
     progress
@@ -117,12 +122,13 @@ def republish(
     Raises
     ------
     LablineError
-        ``LL-REPUBLISH-TARGET``, ``-FAILED`` with how many were delivered; ``LL-TOPIC-MISSING``;
+        ``LL-REPUBLISH-TARGET``, ``-EXISTS`` for a topic that holds records, ``-FAILED`` with how
+        many were delivered; ``LL-TOPIC-MISSING``;
         what reading a recording raises.
     """
     check_target(target, force=force)
     recorded = len(recording.partitions(topic))
-    partitions = _partitions(bootstrap, target, recorded)
+    partitions = _partitions(bootstrap, target, recorded, append=append)
     total = sum(file.records for file in recording.manifest.topics[topic].values())
     sending = _Sending(bootstrap, target, progress)
     began_s, first_ms = time.monotonic(), None
@@ -147,6 +153,7 @@ class _Sending:
             linger_ms=LINGER_MS,
             queue_buffering_max_messages=QUEUE_MAX_RECORDS,
             queue_buffering_max_kbytes=QUEUE_MAX_KIB,
+            message_max_bytes=RECORD_MAX_BYTES,
         )
         self._producer, self._target, self._progress = Producer(config), target, progress
         self._told = 0
@@ -176,6 +183,9 @@ class _Sending:
             except BufferError:
                 self._poll(LOOK_S)
                 continue
+            except KafkaException as error:  # such as one that is larger than any may be
+                self._refuse(error)
+                return
             self._sent += 1
             if self._sent % POLL_EVERY == 0:
                 self._poll(0)
@@ -189,8 +199,13 @@ class _Sending:
         LablineError
             ``LL-REPUBLISH-FAILED``.
         """
-        while self._producer.flush(LOOK_S) and not self.failed:
+        end_s = None
+        while self._producer.flush(LOOK_S):
             self._tell()
+            if self.failed:
+                end_s = end_s or time.monotonic() + GIVEN_UP_S
+                if time.monotonic() > end_s:
+                    break
         self._tell()
         if self._error is not None:
             raise LablineError(
@@ -204,9 +219,12 @@ class _Sending:
         try:
             self._producer.poll(timeout_s)
         except KafkaException as error:  # the client has given up for good
-            cause: Any = error.args[0]
-            self._error = self._error or cause
+            self._refuse(error)
         self._tell()
+
+    def _refuse(self, error: KafkaException) -> None:
+        cause: Any = error.args[0]
+        self._error = self._error or cause
 
     def _tell(self) -> None:
         if self._progress is not None and self.delivered > self._told:
@@ -252,13 +270,24 @@ def _target_partition(record: Record, partition: int, recorded: int, partitions:
     return partition % partitions if key is None else partition_of(key, partitions)
 
 
-def _partitions(bootstrap: str, target: str, recorded: int) -> int:
+def _partitions(bootstrap: str, target: str, recorded: int, *, append: bool) -> int:
     """Return how many partitions the target has; create it where that is the lab's to do."""
     try:
-        return len(partition_offsets(bootstrap, [target])[target])
+        found = partition_offsets(bootstrap, [target])[target]
     except LablineError as error:
         if error.code != "LL-TOPIC-MISSING" or not target.startswith(LAB):
             raise
+    else:
+        held = sum(offsets.end - offsets.start for offsets in found.values())
+        if held and not append:
+            raise LablineError(
+                "LL-REPUBLISH-EXISTS",
+                f"{target} holds records already ({held:,} offsets): those of the recording would "
+                "come behind them, and may be there twice",
+                "name another topic, delete this one, or give --append if that is what you want",
+            )
+        return len(found)
     admin = admin_client(bootstrap)  # held: its answers go with it
-    admin.create_topics([NewTopic(target, recorded)])[target].result(TIMEOUT_S)
+    created = NewTopic(target, recorded, config={"max.message.bytes": str(RECORD_MAX_BYTES)})
+    admin.create_topics([created])[target].result(TIMEOUT_S)
     return recorded

@@ -100,10 +100,14 @@ class Store:
         with self._told(), suppress(FileNotFoundError):
             self._files.rm_file(self._at(name))
 
-    def clear(self) -> None:
-        """Remove all that is there."""
-        with self._told(), suppress(FileNotFoundError):
-            self._files.rm(self._root, recursive=True)
+    def prune(self) -> None:
+        """Remove the folders in which nothing is, itself included."""
+        if not self.local:
+            return  # there are none
+        root = Path(self._root)
+        for folder in (*sorted((p for p in root.rglob("*") if p.is_dir()), reverse=True), root):
+            with suppress(OSError):  # something is in it
+                folder.rmdir()
 
     def empty(self) -> bool:
         """Tell whether nothing is there."""

@@ -9,7 +9,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from engine.broker.clients import admin_client
 from engine.errors import LablineError
 from lab_replay.recordings.ranges import Ranges, bound, resolve
-from lab_replay.recordings.recording_format import MANIFEST, UNFINISHED, PartitionFile
+from lab_replay.recordings.recording_format import (
+    MANIFEST,
+    UNFINISHED,
+    Manifest,
+    PartitionFile,
+)
 from lab_replay.recordings.redact import Redactor
 from lab_replay.recordings.storage import Store
 
@@ -29,13 +34,20 @@ class Asked(BaseModel):
 
 
 class Unfinished(BaseModel):
-    """How far a recording is."""
+    """How far a recording is.
+
+    Attributes
+    ----------
+    log_starts
+        Where the broker's part begins of partitions that another recording has the beginning of.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     format: Literal[1] = 1
     asked: Asked
     ranges: Ranges
+    log_starts: dict[str, dict[int, int]] = {}
     done: dict[str, dict[int, PartitionFile]] = {}
     unreadable: dict[str, int] = {}
 
@@ -63,11 +75,11 @@ def recording_ranges(
     since: Sequence[str] = (),
     until: Sequence[str] = (),
     redactors: Mapping[str, Redactor] | None = None,
+    extends: Manifest | None = None,
 ) -> Ranges:
     """Begin what `record` with the same parameters goes on with; return what it will record."""
-    return plan_of(
-        bootstrap, Store(out), asked_of(bootstrap, topics, since, until, redactors or {})
-    ).ranges
+    asked = asked_of(bootstrap, topics, since, until, redactors or {})
+    return plan_of(bootstrap, Store(out), asked, extends).ranges
 
 
 def begin_anew(out: str | Path) -> Store:
@@ -106,8 +118,15 @@ def asked_of(
     )
 
 
-def plan_of(bootstrap: str, store: Store, asked: Asked) -> Unfinished:
+def plan_of(
+    bootstrap: str, store: Store, asked: Asked, extends: Manifest | None = None
+) -> Unfinished:
     """Return how far it is: at its beginning, or where it was cut off.
+
+    Parameters
+    ----------
+    extends
+        Of a recording whose records come first.
 
     Raises
     ------
@@ -123,12 +142,29 @@ def plan_of(bootstrap: str, store: Store, asked: Asked) -> Unfinished:
             raise _exists(f"{store.url} is not empty")
         since, until = bound(asked.since), bound(asked.until, "--to")
         plan = Unfinished(asked=asked, ranges=resolve(bootstrap, list(asked.topics), since, until))
+        if extends is not None:
+            plan = _after(plan, extends)
         plan.save(store)
     elif plan.asked != asked:
         raise other_recording(
             f"{store.url} was begun with other topics, bounds, or at another cluster"
         )
     return plan
+
+
+def _after(plan: Unfinished, before: Manifest) -> Unfinished:
+    """Return the plan with what an earlier recording of the same topics holds in front."""
+    ranges, log_starts = dict(plan.ranges), dict(plan.log_starts)
+    for topic, partitions in plan.ranges.items():
+        held = before.topics.get(topic, {})
+        ranges[topic] = {
+            p: (min(start, held[p].start), max(end, held[p].end)) if p in held else (start, end)
+            for p, (start, end) in partitions.items()
+        }
+        log_starts[topic] = {
+            p: max(start, held[p].end) for p, (start, _) in partitions.items() if p in held
+        }
+    return plan.model_copy(update={"ranges": ranges, "log_starts": log_starts})
 
 
 def _exists(message: str) -> LablineError:

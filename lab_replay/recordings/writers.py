@@ -2,7 +2,13 @@
 
 from engine.core.record import Record
 from schemas.avro import SINGLE_OBJECT_MARKER, Rejection
-from schemas.framing import CONFLUENT_MARKER, GUID_MARKER, frame
+from schemas.framing import (
+    CONFLUENT_MARKER,
+    GUID_HEAD_BYTES,
+    GUID_MARKER,
+    confluent_head,
+    frame,
+)
 
 WRITERS_MAX = 1_000  # of one partition; values that are no Avro may begin with anything
 MORE = "more"
@@ -35,6 +41,23 @@ class Writers:
         """What was found, in order."""
         names = sorted(_name(head) for head in self._heads)
         return tuple(names[:WRITERS_MAX]) + ((MORE,) if len(names) > WRITERS_MAX else ())
+
+
+def head_of(name: str) -> bytes | None:
+    r"""Return the head that a name in a manifest stands for; None: it stands for none.
+
+    Examples
+    --------
+    >>> head_of("registry:7"), head_of("avro:" + "00" * 8), head_of("unframed")
+    (b'\x00\x00\x00\x00\x07', b'\xc3\x01\x00\x00\x00\x00\x00\x00\x00\x00', None)
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "avro":
+        return SINGLE_OBJECT_MARKER + bytes.fromhex(rest)
+    if kind == "registry":
+        is_guid = len(rest) == 2 * (GUID_HEAD_BYTES - len(GUID_MARKER))
+        return GUID_MARKER + bytes.fromhex(rest) if is_guid else confluent_head(int(rest))
+    return None
 
 
 def _name(head: bytes | None) -> str:

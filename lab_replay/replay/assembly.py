@@ -1,6 +1,6 @@
 """From the columns of units to one prediction log, by event time: a column in memory at a time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,18 @@ from lab_replay.replay.trial import Trial
 from lab_replay.replay.units import Unit
 
 
-def write_log(folder: Path, trial: Trial, store: Cache, units: list[Unit]) -> PredictionLog:
-    """Write what units gave as a prediction log, and return it, mapped from the disk."""
+def write_log(
+    folder: Path, trial: Trial, store: Cache, units: list[Unit], columns: Mapping[int, Columns]
+) -> PredictionLog:
+    """Write what units gave as a prediction log, and return it, mapped from the disk.
+
+    Parameters
+    ----------
+    columns
+        By partition, what is known beside the scores.
+    """
     partitions = sorted({partition for unit in units for partition in unit.partitions})
-    found = [store.rows(partition).columns for partition in partitions]
+    found = [columns[partition] for partition in partitions]
     place = np.repeat(np.array(partitions, np.int32), [len(each.offset) for each in found])
     order = np.lexsort((_joined(found, "offset"), place, _joined(found, "event_time_ms")))
     label_time, label_place = _joined(found, "label_time_ms"), _joined(found, "label_place")

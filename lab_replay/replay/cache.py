@@ -117,6 +117,7 @@ def trial_digest(trial: Trial) -> str:
         "recording": trial.recording.digest,
         "line": {name: value for name, value in line.items() if name not in _TOLD_ONLY},
         "schemas": [s and s.document for s in (trial.event_schema, trial.label_schema)],
+        "writers": trial.writers_known(),
         "delay_ms": trial.delay_ms,
         "slices": list(trial.slices),
         "reference": trial.reference and trial.models[trial.reference],

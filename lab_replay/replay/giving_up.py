@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from engine.stats.hopeless import ALPHA, Hopeless
-from lab_replay.evaluation.compare import bounded_losses, loss_of, widest_difference
+from lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
 from lab_replay.evaluation.metrics import answered
 from lab_replay.replay.candidates import Candidate
 from lab_replay.replay.steps import Step

@@ -97,9 +97,12 @@ def replay(
     with executor_of(trial, todo, count, scheduler) as executor:
         run_units(trial, todo, store, executor, progress)
     rows = {partition: store.rows(partition) for partition in partitions}
+    columns = {partition: known.columns for partition, known in rows.items()}
     return Replayed(
-        log=write_log(folder / "predictions", trial, store, plan),
-        otherwise=write_log(folder / "otherwise", trial, store, others) if others else None,
+        log=write_log(folder / "predictions", trial, store, plan, columns),
+        otherwise=(
+            write_log(folder / "otherwise", trial, store, others, columns) if others else None
+        ),
         counts=sum((Counter(known.counts) for known in rows.values()), Counter()),
         # not the scores: those of all candidates at once would not stay small
         walks={name: [w.walk for w in store.each(plan, name)] for name in trial.models},
@@ -127,6 +130,9 @@ def _plan(trial: Trial, partitions: tuple[int, ...], learners: str, cores: int) 
 def _otherwise(trial: Trial, partitions: tuple[int, ...], learners: str, cores: int) -> list[Unit]:
     """Return the units of the other way: the price of partitioning is known before promotion."""
     if learners == SINGLE and len(partitions) == 1:
+        redacted = trial.recording.manifest.redacted.get(trial.line.events)
+        if redacted is not None and redacted.keys:
+            return []  # without its key nobody knows who would be learned with whom
         return units_of(partitions, trial.models, BY_KEY, cores, WAYS)
     if len(partitions) == 1:
         return []

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.core.line import Line
 from engine.core.spec import Learner, Slot, Spec
 from engine.errors import LablineError
 from engine.models.configuration import CANDIDATE
 from lab_replay.recordings.recording import Recording
+from lab_replay.recordings.writers import MORE, head_of
 from schemas.avro import Schema
 from schemas.framing import Heads
 
@@ -82,6 +84,21 @@ class Trial:
         topics = [topic for topic in (self.line.events, self.line.labels) if topic is not None]
         files = self.recording.manifest.topics
         return sum(files[topic][part].records for topic in topics for part in partitions)
+
+    def writers_known(self) -> dict[str, Any]:
+        """Return which schemas wrote the recorded values, as far as that is known, by their heads.
+
+        A value whose schema becomes known later is no dead letter any more.
+        """
+        topics = [topic for topic in (self.line.events, self.line.labels) if topic is not None]
+        manifest = self.recording.manifest.topics
+        files = [f for t in topics for f in manifest.get(t, {}).values() if f.records]
+        names = {name for file in files for name in file.writers}
+        heads = {head_of(name) for name in names} - {None}
+        if MORE in names or not all(file.writers for file in files):  # the manifest tells not all
+            heads |= set(self.writers)
+        known = {head.hex(): self.writers.get(head) for head in heads if head is not None}
+        return {head: schema and schema.document for head, schema in known.items()}
 
 
 def joined(line: Line) -> Line:

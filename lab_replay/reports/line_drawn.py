@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
+from lab_replay.evaluation.clock import moment_of
 from lab_replay.evaluation.headline import percent
 from lab_replay.reports.line_figures import LineFacts, Window
 
@@ -12,7 +12,9 @@ WIDTH_PX, HEIGHT_PX = 960, 220
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 64, 12, 10, 26
 TIMES = 6  # told below
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
-MARKED_MAX = 1e12  # beyond, one more is too little to be seen
+SPAN_SHARE_MIN, SPAN_MIN = 1e-9, 1e-300  # less, of the largest and at all, is none
+FROM_ZERO = 1e6  # of one value from here on one more is too little to be seen
+DRAWN_MAX = 1e300
 STEPS = (1, 2, 2.5, 5, 10)
 #: a figure of a stretch; None: it has none
 Take: TypeAlias = Callable[[Window], float | None]
@@ -121,7 +123,7 @@ def _scores(facts: LineFacts, title: str, note: str, curves: Mapping[str, Take])
     """Return the picture, or none when a model's answers ran away beyond what can be drawn."""
     windows, x = facts.windows, _along(facts.windows)
     values = [v for take in curves.values() for one in windows if (v := take(one)) is not None]
-    if not math.isfinite(max(values) - min(values)):
+    if max(map(abs, values)) > DRAWN_MAX:
         return []
     up = marks(min(values), max(values))
     at = _scale(up)
@@ -138,7 +140,7 @@ def _scores(facts: LineFacts, title: str, note: str, curves: Mapping[str, Take])
         level = None
     picture = Picture(
         title, note, (), tuple(drawn), None if level is None else round(at(level), 1),
-        tuple((round(at(one), 1), f"{one:g}") for one in up), _times(windows),
+        tuple((round(at(one), 1), f"{one:.12g}") for one in up), _times(windows),
     )  # fmt: skip
     return [picture]
 
@@ -153,8 +155,9 @@ def marks(low: float, high: float, count: int = 4) -> list[float]:
     >>> marks(39.0, 44.5), marks(3.0, 3.0)
     ([38.0, 40.0, 42.0, 44.0, 46.0], [3.0, 3.25, 3.5, 3.75, 4.0])
     """
-    if low == high:
-        high = low + (abs(low) or 1.0) if abs(low) > MARKED_MAX else low + 1.0
+    largest = max(abs(low), abs(high))
+    if high - low <= max(SPAN_SHARE_MIN * largest, SPAN_MIN):
+        low, high = (low, low + 1.0) if largest < FROM_ZERO else (min(low, 0.0), max(high, 0.0))
     span = high - low
     size = 10.0 ** math.floor(math.log10(span / count))
     step = next((n * size for n in STEPS if n * size * count >= span), 10 * size)
@@ -188,7 +191,9 @@ def _when(time_ms: int, span_ms: int) -> str:
     >>> _when(1_358_000_000_000, 40 * DAY_MS), _when(1_358_000_000_000, DAY_MS)
     ('12 Jan 2013', '12 Jan 14:13')
     """
-    at = datetime.fromtimestamp(time_ms / 1_000, UTC)
+    at = moment_of(time_ms)
     if span_ms > 10 * DAY_MS:
-        return f"{at.day} {at:%b %Y}"
-    return f"{at.day} {at:%b %H:%M}" if span_ms > 30 * MINUTE_MS else f"{at:%H:%M:%S}"
+        return f"{at.day} {at.month} {at.year}"
+    if span_ms > 30 * MINUTE_MS:
+        return f"{at.day} {at.month} {at.hour_minute}"
+    return f"{at.hour_minute}:{at.second}"

@@ -1,11 +1,31 @@
 """A result as one page that opens offline: the answer first, then everything behind it."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab_replay.evaluation.clock import Clock
-from lab_replay.evaluation.headline import amount, figure, headline, percent, saving, verdict
+from engine.core.labels import (
+    CONTRADICTING,
+    CORRECTED,
+    DUPLICATE,
+    EVICTED,
+    EXPIRED,
+    LATE,
+    LEARNED,
+    NEGATIVE,
+    ORPHAN,
+    UNUSED,
+)
+from engine.core.task import FORGOTTEN, LEARN_FAILED
+from lab_replay.evaluation.clock import Clock, minute_of
+from lab_replay.evaluation.headline import (
+    amount,
+    figure,
+    headline,
+    loss_title,
+    percent,
+    saving,
+    verdict,
+)
 from lab_replay.evaluation.result import MEASURES, Candidate, Costs, ExperimentResult, Figures, Part
 from lab_replay.evaluation.table import best_figures
 from lab_replay.reports.report_drawn import (
@@ -28,15 +48,18 @@ PLOTS_SHOWN = 3  # in still pictures, beside the best baseline
 DRIFT_SHOWN = 40
 
 OUTCOMES = {
-    "learned": "learned",
-    "duplicate": "came twice, the same",
-    "contradicting": "contradicted one that came before",
-    "orphan": "of an event that nobody knows",
-    "late": "came after the horizon",
-    "corrected": "corrected an expired one",
-    "expired": "never came: the event expired",
-    "evicted": "event given up: too many were waiting",
-    "negative": "never came: learned as no",
+    LEARNED: "learned",
+    DUPLICATE: "came twice, the same",
+    CONTRADICTING: "contradicted one that came before",
+    ORPHAN: "of an event that nobody knows",
+    LATE: "came after the horizon",
+    CORRECTED: "corrected an expired one",
+    UNUSED: "not learned: the line learns events",
+    EXPIRED: "never came: the event expired",
+    NEGATIVE: "never came: learned as no",
+    EVICTED: "event given up: too many were waiting",
+    FORGOTTEN: "history of a key forgotten: too many were remembered",
+    LEARN_FAILED: "a model raised when it learned",
 }
 
 
@@ -110,7 +133,7 @@ def _rows(
     found: list[dict[int, Figures]], times_ms: list[int], metric: str, clock: Clock
 ) -> list[tuple[str, list[str]]]:
     return [
-        (_utc(time_ms, clock), [figure(by_time.get(time_ms, {}), metric) for by_time in found])
+        (minute_of(time_ms, clock), [figure(by_time.get(time_ms, {}), metric) for by_time in found])
         for time_ms in times_ms
     ]
 
@@ -160,7 +183,7 @@ def _verdicts(candidates: list[Candidate], clock: Clock) -> list[dict[str, Any]]
             "versus": one,
             "words": verdict(one, clock),
             "strip": interval(one, scale),
-            "loss": MEASURES[one.loss].title if one.loss in MEASURES else f"{one.loss} loss",
+            "loss": loss_title(one),
         }
         for candidate in candidates
         for one in candidate.versus
@@ -200,7 +223,7 @@ def _outcomes(result: ExperimentResult) -> list[tuple[str, str, list[tuple[str, 
         ),
         (
             "What became of the labels",
-            "Every label that came has one outcome.",
+            "Every label that came has one outcome; beside them, what never came or was given up.",
             [(OUTCOMES.get(name, name), n) for name, n in result.counts.label_outcomes.items()],
         ),
     ]
@@ -222,9 +245,3 @@ def _size(count: int | None) -> str:
         value /= 1_000
         units.pop(0)
     return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
-
-
-def _utc(time_ms: int, clock: Clock) -> str:
-    if clock == "rows":
-        return f"row {time_ms:,}"
-    return datetime.fromtimestamp(time_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M")

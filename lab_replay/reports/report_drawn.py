@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lab_replay.evaluation.clock import Clock
-from lab_replay.evaluation.headline import day
+from lab_replay.evaluation.clock import Clock, day_of
 from lab_replay.evaluation.result import MEASURES, Bin, Candidate, Drift, Figures, Versus
 
 COLOURS = 6  # --s0 to --s5 in report.css: told apart by people who do not see red or green
@@ -203,4 +202,4 @@ def drift_told(
     """Return every change that was seen, by time: when, and what."""
     found = [(d.event_time_ms, d.what) for d in inputs_drift]
     found += [(d.event_time_ms, f"{c.name}: {d.what}") for c in candidates for d in c.drift]
-    return [(day(time_ms, clock), what) for time_ms, what in sorted(found)]
+    return [(day_of(time_ms, clock), what) for time_ms, what in sorted(found)]

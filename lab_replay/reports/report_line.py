@@ -1,11 +1,11 @@
 """What a line did for the business, as a page in the look of the lab's reports."""
 
-from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lab_replay.evaluation.headline import day, figure, money_sentence, percent
-from lab_replay.evaluation.result import Candidate
+from lab_replay.evaluation.clock import day_of, in_words
+from lab_replay.evaluation.headline import figure, money_sentence, percent
+from lab_replay.evaluation.result import Candidate, ExperimentResult, is_whole, ranking
 from lab_replay.reports.line_columns import CHAMPION
 from lab_replay.reports.line_drawn import HEIGHT_PX, LEFT_PX, RIGHT_PX, WIDTH_PX, pictures
 from lab_replay.reports.line_figures import LineFacts
@@ -76,12 +76,7 @@ def _odd(facts: LineFacts) -> str:
     most = max(facts.days, key=lambda one: one.yes or 0)
     if len(facts.days) < 3 or not yes:  # of one or two days most is no news
         return told
-    return f"{told}, most on {_in_words(most.day)}: {most.yes:,} of {most.answers:,}"
-
-
-def _in_words(iso: str) -> str:
-    at = date.fromisoformat(iso)
-    return f"{at.day} {at:%b %Y}"
+    return f"{told}, most on {in_words(most.day)}: {most.yes:,} of {most.answers:,}"
 
 
 def _ranks(facts: LineFacts) -> str:
@@ -96,21 +91,35 @@ def _ranks(facts: LineFacts) -> str:
 
 
 def _quality(facts: LineFacts, champion: Candidate) -> str:
-    """Return how well the champion did and the best baseline, in words without statistics."""
+    """Return how well the champion did and the best baseline, in words without statistics.
+
+    The best by the figure that is told, so that none did better than what the sentence says.
+    """
     result = facts.result
-    bar = next(iter(result.ranked("baseline")), None)
     if result.kind == "regression":
+        if champion.metrics["mae"] is None:
+            return "the errors are beyond all numbers"
+        bar = _best_baseline(result, "mae")
         told = f"the answer was off by {figure(champion.metrics, 'mae')} on average"
-        against = None if bar is None else figure(bar.metrics, "mae")
+        against = bar and figure(bar.metrics, "mae")
     else:
+        bar = _best_baseline(result, "accuracy")
         right = sum(one.right or 0 for one in facts.days)
         how = "were answered rightly" if result.kind == "binary" else "were given the right class"
         told = f"{percent(right / result.counts.labelled)} {how}"
-        share = None if bar is None else bar.metrics.get("accuracy")
-        against = None if share is None else percent(share)
-    if bar is None or against is None:
-        return told
-    return f"{told}, against {against} by the best baseline, {bar.name}"
+        against = bar and percent(bar.metrics["accuracy"] or 0.0)
+    return told if bar is None else f"{told}, against {against} by the best baseline, {bar.name}"
+
+
+def _best_baseline(result: ExperimentResult, metric: str) -> Candidate | None:
+    """Return the baseline with the best figure, of those that have one over all of the events."""
+    baselines = [
+        one
+        for one in result.candidates
+        if one.kind == "baseline" and is_whole(one, result.answered_most)
+    ]
+    best = next(iter(ranking(baselines, metric)), None)
+    return None if best is None or best.metrics.get(metric) is None else best
 
 
 def render_line(facts: LineFacts) -> str:
@@ -140,7 +149,7 @@ def render_line(facts: LineFacts) -> str:
             "days_total": len(facts.days),
             "mixed": _mixed(facts),
             "duration": duration,
-            "day": day,
+            "day": day_of,
         },
     )
 

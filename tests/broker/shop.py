@@ -127,7 +127,7 @@ class Shop:
         return "one"
 
     def kept(self) -> list[Path]:
-        return sorted((self.root / ".labline" / "recordings").glob("*"))
+        return sorted((self.root / ".labline" / "recordings").glob("[!.]*"))
 
 
 def at(number: int) -> str:

@@ -1,11 +1,15 @@
 """History by the lab's own commands: a topic, a stretch of it, and what cannot be replayed."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from engine.broker.clients import admin_client
 from engine.broker.ports import choose
@@ -20,6 +24,15 @@ MODEL = """
 from river import linear_model, preprocessing
 def plain():
     return preprocessing.StandardScaler() | linear_model.LogisticRegression()
+"""
+
+HOLDS = """
+import sys
+from pathlib import Path
+from lab_replay.recordings.kept import hold
+hold(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
 """
 
 
@@ -47,10 +60,12 @@ def test_a_topic_is_recorded_then_replayed_and_kept_until_it_grows(
     assert "recording: " not in said
     shop.publish(300, 400)
     grown, said = shop.replay(shop.events)
-    assert "has grown: recorded again\nrecording: 800 in " in said
+    assert "has grown: what is new is recorded, too\nrecording: 800 in " in said
     assert grown["counts"]["events"] == 400
-    assert shop.kept() == [kept]
-    assert Recording.open(kept).manifest.records == 800
+    (longer,) = shop.kept()
+    assert longer != kept
+    shop.run("record", shop.events, shop.labels, "--out", f"{out}-longer")
+    assert Recording.open(longer).digest == Recording.open(f"{out}-longer").digest
 
 
 def test_a_stretch_of_history_is_what_record_takes(shop: Shop, tmp_path: Path) -> None:
@@ -73,18 +88,66 @@ def test_a_stretch_of_history_is_what_record_takes(shop: Shop, tmp_path: Path) -
     assert "nothing new since" in done.stderr
 
 
-def test_what_retention_took_is_still_replayed(shop: Shop) -> None:
-    from confluent_kafka import TopicPartition
-
-    shop.publish(0, 100)
-    first, _ = shop.replay(shop.events)
-    places = [TopicPartition(t, p, 20) for t in (shop.events, shop.labels) for p in (0, 1)]
+def delete(shop: Shop, before: int) -> None:
+    """Take what is before an offset out of the logs, as retention would."""
+    places = [TopicPartition(t, p, before) for t in (shop.events, shop.labels) for p in (0, 1)]
     admin = admin_client(shop.bootstrap)  # held: its answers go with it
     for deleted in admin.delete_records(places).values():
         deleted.result(TIMEOUT_S)
+
+
+def test_what_retention_took_is_still_replayed(shop: Shop) -> None:
+    """Also when the topics have grown since."""
+    shop.publish(0, 100)
+    first, _ = shop.replay(shop.events)
+    delete(shop, 20)
     again, said = shop.replay(shop.events)
     assert again == first
     assert "nothing new since" in said
+    shop.publish(100, 150)
+    delete(shop, 30)
+    grown, said = shop.replay(shop.events)
+    assert grown["counts"]["events"] == 150
+    assert " lost " not in said
+    shop.publish(150, 350)
+    delete(shop, 100)
+    grown, said = shop.replay(shop.events)
+    (kept,) = shop.kept()
+    files = Recording.open(kept).manifest.topics[shop.events]
+    held = {p: told.records for p, told in files.items()}
+    assert grown["counts"]["events"] == sum(held.values()) < 350
+    for partition, records in held.items():
+        lost = f"{shop.events}/{partition} lost {files[partition].end - records:,} offsets from"
+        assert files[partition].start == 0
+        assert (lost in said) == (records < files[partition].end)
+
+
+def test_what_was_recorded_stays_while_it_is_replayed_and_when_recording_fails(
+    shop: Shop,
+) -> None:
+    shop.publish(0, 100)
+    shop.replay(shop.events)
+    (kept,) = shop.kept()
+    reader = [sys.executable, "-c", HOLDS, str(kept)]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    with subprocess.Popen(
+        reader, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holding:
+        assert holding.stdout is not None
+        assert holding.stdout.readline() == "held\n"
+        shop.publish(100, 150)
+        grown, _ = shop.replay(shop.events)
+        assert grown["counts"]["events"] == 150
+        assert len(shop.kept()) == 2
+        assert Recording.open(kept).manifest.records == 200
+        holding.communicate("", TIMEOUT_S)
+    assert shop.replay(shop.events)[0] == grown
+    (longer,) = shop.kept()
+    shop.publish(150, 160)
+    begun = longer.with_name(longer.name.replace("~2", "~3"))
+    begun.write_text("in the way: recording there fails")
+    shop.run("lab", "replay", shop.events, "--recipe", RECIPE, code=1)
+    assert Recording.open(longer).manifest.records == 300
 
 
 def test_a_topic_made_anew_is_another_one(shop: Shop) -> None:
@@ -115,7 +178,7 @@ def test_a_recording_that_was_cut_off_goes_on(shop: Shop) -> None:
     assert "that is up to where the topics ended when it was cut off" in said
     whole, said = shop.replay(shop.events)
     assert whole["counts"]["events"] == 150
-    assert "has grown: recorded again" in said
+    assert "has grown: what is new is recorded, too" in said
 
 
 def test_nothing_to_replay_is_one_clear_line(shop: Shop, tmp_path: Path) -> None:

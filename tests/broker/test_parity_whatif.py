@@ -233,6 +233,29 @@ def test_planted_differences_are_named_exactly(past: Past) -> None:
     assert (row.p50, row.max) == (pytest.approx(ulp), pytest.approx(ulp))
 
 
+def test_reasons_and_what_no_journal_accounts_for_are_looked_at(past: Past) -> None:
+    """Another reason on a dead letter; a partition whose journal has nothing, its outputs all."""
+    copy = f"{past.calm}.bare"
+
+    def altered(name: str, partition: int, at: int, record: Record) -> Iterator[Record]:
+        *rest, headers = record
+        if (name, partition) == ("journal", 0):
+            return
+        if (name, partition, at) == ("dlq", 2, 0):
+            headers = [(n, b"other" if n.endswith(".reason") else v) for n, v in headers or ()]
+        yield *rest, headers  # type: ignore[misc]
+
+    control = copy_line(past.factory, past.calm, copy, altered)
+    found = parity(past.factory.bootstrap, copy, control)
+    first, second, third, fourth = found.partitions
+    assert (found.verdict, second.difference, fourth.difference) == ("different", None, None)
+    assert first.difference is not None
+    assert (first.entries, first.difference.sequence) == (0, 0)
+    assert third.difference is not None
+    assert third.difference.field == "labline.error.reason"
+    assert third.difference.written == "b'other'"
+
+
 class Planted:
     """Alters a record of each kind in the middle of a partition."""
 

@@ -93,12 +93,31 @@ def test_pace_and_stop(broker: str, name: str, tmp_path: Path) -> None:
         asked.append(True)
         return len(asked) > 3
 
-    got = republish(recording, "flights", broker, f"lab.{name}", stop=stop)
+    got = republish(recording, "flights", broker, f"lab.{name}", append=True, stop=stop)
     assert got == (3, 5, True)
     slow = made(tmp_path / "slow", "flights", {0: sample(0, 2, step_ms=3_600_000)})
     asked.clear()
-    got = republish(slow, "flights", broker, f"lab.{name}", speed=1.0, stop=stop)
+    got = republish(slow, "flights", broker, f"lab.{name}", speed=1.0, append=True, stop=stop)
     assert got == (1, 2, True)
+
+
+def test_large_records_are_republished_and_too_large_ones_told(
+    broker: str, name: str, tmp_path: Path
+) -> None:
+    large: Record = (2, 1_002, None, b"x" * 1_048_500, None)
+    recording = made(tmp_path / "r", "flights", {0: [*sample(0, 2), large, (3, 1_003, *large[2:])]})
+    assert republish(recording, "flights", broker, f"lab.{name}").delivered == 4
+    admin = admin_client(broker)  # its futures end with it
+    small = f"lab.{name}.small"
+    limits = {"max.message.bytes": "1000"}
+    admin.create_topics([NewTopic(small, 1, 1, config=limits)])[small].result(30)
+    with pytest.raises(LablineError, match=rf"{small} took 2 of [34] records, then: .*TOO_LARGE"):
+        republish(recording, "flights", broker, small)
+    huge = made(
+        tmp_path / "huge", "flights", {0: [*sample(0, 2), (2, 1_002, None, b"x" * 2**24, None)]}
+    )
+    with pytest.raises(LablineError, match=r"took 2 of 2 records, then: .*TOO_LARGE"):
+        republish(huge, "flights", broker, f"lab.{name}.huge")
 
 
 def test_only_the_lab_is_written(broker: str, name: str, tmp_path: Path) -> None:
@@ -136,6 +155,13 @@ def test_by_the_command_line(broker: str, name: str, tmp_path: Path) -> None:
     assert "LL-RECORDING-TOPIC" in labline("republish", out, "--to", target, "--topic", "x")
     told = labline("republish", out, "--to", target, "--speed", "max")
     assert f"10 of 10 records delivered to {target}" in told
+    said = labline("republish", out, "--to", target, "--speed", "max")
+    assert f"LL-REPUBLISH-EXISTS: {target} holds records already (10 offsets)" in said
+    said = labline("republish", out, "--to", target, "--speed", "max", "--append")
+    assert f"10 of 10 records delivered to {target}" in said
+    backwards = ("--from", f"{topic}/0=3", "--to", f"{topic}/0=2")
+    said = labline("record", topic, "--out", str(tmp_path / "none"), *backwards)
+    assert f"LL-RECORDING-RANGE: --from {topic}/0=3 is behind --to 2" in said
     part = str(tmp_path / "part")
     assert "3 records" in labline(
         "record", topic, "--out", part, "--from", f"{topic}/0=2", "--to", f"{topic}/1=0"

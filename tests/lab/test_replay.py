@@ -8,9 +8,10 @@ import pytest
 from engine.models.learner import cold
 from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys
+from lab_replay.evaluation.prediction_log import PredictionLog
 from lab_replay.evaluation.result import ExperimentResult
 from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import register, run_experiment, trial_of
+from lab_replay.experiments.run import PREDICTIONS, load_costs, register, run_experiment, trial_of
 from lab_replay.recordings.recording import Recording
 from lab_replay.replay.replay import records_of, replay
 from lab_replay.replay.trial import Trial
@@ -77,3 +78,24 @@ def test_an_experiment_leaves_result_report_and_signed_versions(
     first = register(result, registry, signer)
     assert {name: version.label for name, version in first.items()} == {"linear": "l-linear@1"}
     assert register(result, registry, signer) == first  # the same again is no new version
+
+
+@pytest.mark.parametrize(
+    ("name", "bytes_"),
+    [(f"{PREDICTIONS}/score-0.npy", None), (f"{PREDICTIONS}/label.npy", b"\x93NUMPY\x01\x00"),
+     ("costs.json", b"{"), ("costs.json", b"\xff"), ("result.json", b""), ("report.html", None)],
+)  # fmt: skip
+def test_what_was_damaged_is_made_again(
+    recording: Recording, tmp_path: Path, name: str, bytes_: bytes | None
+) -> None:
+    experiment, out = Experiment.of("l", {"linear": MODELS["linear"]}), tmp_path / "out"
+    trial = trial_of(experiment, LINE, (EVENT, LABEL), recording)
+    result = run_experiment(experiment, trial, out, cores=1, cache=tmp_path / "cache")
+    before = (out / name).read_bytes()
+    (out / name).unlink()
+    if bytes_ is not None:
+        (out / name).write_bytes(bytes_)
+    assert run_experiment(experiment, trial, out, cores=1, cache=tmp_path / "cache") == result
+    assert PredictionLog.load(out / PREDICTIONS).names == ("linear", "base-rate")
+    assert load_costs(out).candidates.keys() == {"linear", "base-rate"}
+    assert (out / name).read_bytes() == before

@@ -9,14 +9,23 @@ import pytest
 
 from engine.errors import LablineError
 from engine.models.learner import cold
-from lab_replay.evaluation.compare import bounded_losses
+from lab_replay.evaluation.bounded import bounded_losses
 from lab_replay.recordings.recording import Recording
+from lab_replay.recordings.recording_format import (
+    Manifest,
+    Redacted,
+    partition_path,
+    write_manifest,
+    write_partition,
+)
+from lab_replay.replay.cache import trial_digest
 from lab_replay.replay.replay import records_of, replay
 from lab_replay.replay.rows import Rows
 from lab_replay.replay.steps import steps_of
 from lab_replay.replay.trial import Trial
 from lab_replay.replay.units import EACH, SINGLE, Unit, run_unit
-from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
+from schemas.avro import Schema
+from tests.lab.past import EVENT, EVENTS, LABEL, LINE, MODELS, history, recorded
 from topics.partitioning import partition_of
 
 LINEAR = MODELS["linear"]
@@ -79,6 +88,17 @@ def test_a_single_partition_is_split_by_key_for_comparison(tmp_path: Path) -> No
         else:
             learner.learn(features, label)
     assert other.scores["linear"].tolist() == expected
+
+
+def test_without_keys_nothing_is_split_by_them(tmp_path: Path) -> None:
+    recording = recorded(tmp_path / "history", partitions=(0,))
+    told = recording.manifest
+    redacted = {LINE.events: Redacted(keys=True)}
+    write_manifest(tmp_path / "history", Manifest.of(told.cluster, told.topics, redacted))
+    trial = Trial(Recording.open(tmp_path / "history"), LINE, EVENT, LABEL, {"linear": LINEAR})
+    assert replay(trial, tmp_path, learners=SINGLE, otherwise=True).otherwise is None
+    once = records_of(trial, learners=SINGLE)
+    assert records_of(trial, learners=SINGLE, otherwise=True) == once
 
 
 def test_what_was_replayed_is_not_replayed_again(trial: Trial, tmp_path: Path) -> None:
@@ -168,6 +188,29 @@ def test_labels_find_their_scores_where_partitions_learn_together(tmp_path: Path
     for name in models:
         told = sorted(zip(log.scores[name][rows].tolist(), log.label[rows].tolist(), strict=True))
         assert all(pair in asked for pair in told)
+
+
+def test_a_schema_that_becomes_known_is_no_reason_to_keep_what_was_cached(tmp_path: Path) -> None:
+    fields = [f for f in EVENT.document["fields"] if f["name"] != "x"]
+    old = Schema.parse({"type": "record", "name": "Event", "fields": [
+        *fields, {"name": "x", "type": "double"}]})  # fmt: skip
+    value = old.encode({"id": "old", "at": 70_000, "x": 1.0})
+    past = tmp_path / "history"
+    files = {**recorded(past).manifest.topics}
+    events, _ = history(0)
+    place = partition_path(past, EVENTS, 0)
+    more = write_partition(place, [[*events, (60, 0, b"k", value, None)]], start=0, end=61)
+    files[EVENTS] = {**files[EVENTS], 0: more}
+    write_manifest(past, Manifest.of("cluster", files))
+    trial, cache = Trial(Recording.open(past), LINE, EVENT, LABEL, MODELS), tmp_path / "cache"
+    counts = [
+        replay(replace(trial, writers=writers), tmp_path / "out", cache=cache).counts
+        for writers in ({}, {bytes(10): LABEL}, {old.head: old})
+    ]
+    assert [count["answers"] for count in counts] == [118, 118, 119]
+    assert [count["dead_letters"] for count in counts] == [3, 3, 2]
+    other = replace(trial, writers={bytes(10): LABEL})  # wrote nothing of it
+    assert trial_digest(other) == trial_digest(trial)
 
 
 def test_a_damaged_entry_is_made_again(trial: Trial, tmp_path: Path) -> None:

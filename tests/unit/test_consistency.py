@@ -13,6 +13,7 @@ from engine.core.record import DEAD_LETTER, Emission, Record
 from lab_replay.past import alignment, consistency
 from lab_replay.past.alignment import Alignment, told
 from lab_replay.past.consistency import ACCURACY, EXACT_MAX, HOUR_MS, Consistency, Row, Sketch
+from schemas.framing import Headers
 
 
 @pytest.mark.parametrize("count", [1, 2, EXACT_MAX, EXACT_MAX + 1, 5_000])
@@ -200,4 +201,6 @@ def test_what_newer_entries_account_for_is_not_extra() -> None:
 
 
 def test_what_is_seldom_another_is_told_as_one() -> None:
-    assert told(DEAD_LETTER, b"k", b"v") == {"record": (b"k", b"v")}
+    why: Headers = [("mine", b"1"), (f"{ERROR_PREFIX}reason", b"future")]
+    record = (("key", b"k"), ("value", b"v"), (f"{ERROR_PREFIX}reason", b"future"))
+    assert told(DEAD_LETTER, b"k", b"v", why) == {"record": record}

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from engine.core.line import Costs
 from engine.errors import LablineError
-from lab_replay.evaluation.curves import calibration, curves, money, parts, stretches
+from lab_replay.evaluation.curves import calibration, curves, money, parts, span, stretches
 from lab_replay.evaluation.metrics import evaluate, figures, wanted_metrics
 from lab_replay.evaluation.prediction_log import PredictionLog, Slices
 from lab_replay.evaluation.so_far import so_far
@@ -19,6 +19,32 @@ def test_stretches_cover_all_with_enough_each(times: list[int], count: int, leas
     assert len(found) <= count
     if len(times) >= least:
         assert all(part.stop - part.start >= least for part in found)
+
+
+@pytest.mark.parametrize("stray", [[1_700_000_000], [-(2**62)], [2**62], [0, 1, 2**60]])
+def test_stray_times_leave_the_windows_as_they_are(stray: list[int]) -> None:
+    """An event in seconds instead of milliseconds, one of a clock that was never set."""
+    rng = np.random.default_rng(14)
+    times = np.sort(1_700_000_000_000 + rng.integers(0, 30 * 86_400_000, 20_000))
+    both = np.sort(np.append(times, stray))
+    hour_ms = 3_600_000  # one event in a thousand takes less
+    assert span(times) == (times[0], times[-1])
+    assert span(both) == pytest.approx(span(times), rel=0, abs=hour_ms)
+    assert len(stretches(both)) == len(stretches(times)) == 60
+    label = rng.integers(0, 2, len(both))
+    log = PredictionLog(both, label, {"x": np.full(len(both), 0.5)})
+    windows = curves(log, ["brier"])["x"]
+    assert sum(window.events for window in windows) == len(both)
+    middles = [window.middle_ms for window in windows]
+    assert np.diff(middles) == pytest.approx(12 * hour_ms, rel=0.1)
+    assert windows[-1].end_ms == span(both)[1]
+
+
+def test_few_times_and_a_slow_beginning_are_no_strays() -> None:
+    for times in ([5], [5, 900], [1, 2, 3], [10, 20, 30, 40], [0, 1, 2, 3, 40, 41, 80]):
+        assert span(np.array(times)) == (times[0], times[-1])
+    slow = np.append(np.arange(0, 1_000, 100), np.arange(1_000, 4_000))
+    assert span(slow) == (0, 3_999)
 
 
 def made(rows: int = 1_000) -> PredictionLog:

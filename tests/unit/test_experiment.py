@@ -2,12 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.line import Line
+from engine.core.line import Costs, Line
 from engine.errors import LablineError
 from lab_replay.experiments.experiment import Experiment
 from lab_replay.experiments.models import (
     baselines_of,
     candidates_of,
+    check_incumbent,
     metrics_of,
     models_of,
     named,
@@ -57,7 +58,9 @@ def test_a_file_in_its_least_form(tmp_path: Path) -> None:
         ("line: x\nrecipes: {'a b': BaseRate()}\n", "recipes.a b: as a name, string should", ""),
         (GOOD + "baselines: {rate: BaseRate()}\n", "rate is a recipe and a baseline", ""),
         (GOOD + "  rate: BaseRate()\n", "line 6: rate is there twice", "YAML"),
-        (GOOD + "delay: soon\n", "delay: write recorded, none, or a duration", ""),
+        (GOOD + "delay: soon\n", "delay: write recorded, none, a duration", ""),
+        (GOOD + "delay: 500\n", "delay: write recorded, none, a duration", ""),
+        (GOOD + "delay: 0 rows\n", "delay: write recorded, none, a duration", ""),
         (GOOD + "warm_up: -1\n", "warm_up: input should be greater than or equal to 0", ""),
         (GOOD + "learner: both\n", "learner: input should be 'per_partition' or 'single'", ""),
         (GOOD + "label_horizon: 3 sheep\n", "label_horizon: ", ""),
@@ -215,3 +218,16 @@ def test_a_grid_s_name_replaces_no_other_outside_of_files_either() -> None:
     experiment = Experiment.of("flights-delay", recipes)  # type: ignore[arg-type]
     with pytest.raises(LablineError, match="two recipes have the name a-n-5"):
         candidates_of(experiment, LINE)
+
+
+def test_todays_rule_is_among_what_is_replayed_before_it_is() -> None:
+    priced = {"costs": Costs(), "incumbent": "base-rate"}
+    line = LINE.model_copy(update={"decision": LINE.decision.model_copy(update=priced)})
+    own = Experiment.of(line.name, {"a": "GaussianNB()"}, baselines={"rate": "BaseRate()"})
+    check_incumbent(line, models_of(Experiment.of(line.name, {"a": "GaussianNB()"}), line))
+    with pytest.raises(LablineError) as caught:
+        check_incumbent(line, models_of(own, line), "year.yaml")
+    assert caught.value.code == "LL-INCUMBENT-UNKNOWN"
+    assert caught.value.message.startswith("year.yaml: ")
+    assert "experiment's baselines" in caught.value.remedy
+    check_incumbent(LINE, models_of(own, LINE))  # without prices nobody asks

@@ -1,5 +1,6 @@
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ from engine.errors import LablineError
 from engine.workspace.example import make_workspace
 from engine.workspace.workspace import Workspace
 from lab_replay.evaluation.prediction_log import PredictionLog, Slices
-from lab_replay.experiments.frames import frame_of, predictions_frame
+from lab_replay.evaluation.result import Candidate, Counts, ExperimentResult, Part, Window
+from lab_replay.experiments.columns import FrameKind, frame_of
+from lab_replay.experiments.frames import (
+    predictions_frame,
+    result_frame,
+    slices_frame,
+    windows_frame,
+)
 from labline import lab
 
 FIRST, LAST = date(2013, 1, 1), date(2013, 1, 2)
@@ -88,3 +96,63 @@ def test_several_classes_are_a_column_each() -> None:
     assert frame["where"].to_list() == ["here", None]
     assert frame["label_time"].null_count() == 1
     assert frame_of({}, "arrow").num_rows == 0
+
+
+def test_no_column_takes_another_ones_place() -> None:
+    """A model or a slice may be called anything that is a name."""
+    where = Slices(np.array([0, 0], np.int32), ("here",))
+    scores = {"label": [0.9, 0.2], "where": [0.3, 0.4], "slice.offset": [0.5, 0.6]}
+    log = PredictionLog([1, 2], [1, 0], scores, slices={"offset": where, "where": where})
+    frame = predictions_frame(log)
+    assert frame["label"].to_list() == [1, 0]
+    assert frame["offset"].to_list() == [0, 1]
+    assert frame.columns[5:] == [
+        "slice.offset", "where", "model.label", "model.where", "model.slice.offset",
+    ]  # fmt: skip
+    assert frame["model.where"].to_list() == [0.3, 0.4]
+
+
+@pytest.mark.parametrize("as_", ["polars", "pandas", "arrow"])
+def test_times_before_1970_are_times_and_those_of_no_calendar_are_none(as_: FrameKind) -> None:
+    times = [-5_000, 1_000, 1 << 62, -1]
+    log = PredictionLog(
+        times,
+        [1, np.nan, 0, 1],
+        {"m": [0.5] * 4},
+        label_time_ms=[-5_000, -1, 2, -1],
+        label_order=[0, -1, 1, 2],
+    )
+    frame = predictions_frame(log, as_)
+    rows = frame.to_pydict() if as_ == "arrow" else {n: list(frame[n]) for n in frame.columns[:5]}
+    before = datetime(1969, 12, 31, 23, 59, 55)  # noqa: DTZ001
+    assert rows["event_time"][0] == rows["label_time"][0] == before
+    after = before + timedelta(milliseconds=4_999)
+    assert rows["label_time"][3] == rows["event_time"][3] == after
+    missing = [rows["event_time"][2], rows["label_time"][1]]
+    assert all(one is None or one != one for one in missing)  # pandas' own is unlike itself
+    assert str(frame)  # what polars cannot show ends the process
+
+
+def result(value: float | None, state_bytes: int | None) -> ExperimentResult:
+    figures = {"roc_auc": value}
+    window = Window(middle_ms=1, end_ms=2, events=3, metrics=figures, so_far=figures)
+    one = Candidate(
+        name="c", recipe="", kind="candidate", metrics=figures, windows=(window,),
+        slices={"by": (Part(value="a", events=3, metrics=figures),)}, state_bytes=state_bytes,
+    )  # fmt: skip
+    return ExperimentResult(
+        name="x", line="l", question="", recording="", environment={}, metrics=("roc_auc",),
+        candidates=(one,), counts=Counts(events=1, labelled=1),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("as_", ["polars", "pandas", "arrow"])
+@pytest.mark.parametrize("frame", [result_frame, windows_frame, slices_frame])
+def test_a_column_keeps_its_type_when_nothing_is_in_it(frame: Any, as_: FrameKind) -> None:
+    def types(known: ExperimentResult) -> list[str]:
+        made = frame(known, as_=as_)
+        return list(map(str, made.schema if as_ == "arrow" else made.dtypes))
+
+    assert types(result(0.5, 9)) == types(result(None, None))
+    if as_ == "polars" and frame is windows_frame:
+        assert "Datetime(time_unit='ms', time_zone=None)" in types(result(0.5, 9))

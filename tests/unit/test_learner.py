@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from river.linear_model import LogisticRegression
 
+from engine.core.features import Features
 from engine.core.record import ANSWER, DEAD_LETTER
 from engine.core.spec import LearnFailed
 from engine.core.state_digest import state_digest
@@ -144,3 +145,22 @@ def test_a_score_that_raises_is_a_dead_letter_of_its_event_alone() -> None:
     assert answer[0] == ANSWER
     assert run.counts == {"dead_letters": 1, "answers": 1, "orphan": 1, "learned": 1}
     assert picky.learned == [1.0]
+
+
+class Careless:
+    """A user's own model that writes into what it is given."""
+
+    def predict_proba_one(self, x: dict[str, Any]) -> dict[bool, float]:
+        return {True: x.pop("x")}
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        x["x"] = float(y)
+
+
+def test_a_model_by_name_cannot_change_what_others_are_given() -> None:
+    features: Features = {"x": 0.25}
+    learner = Learner(Careless(), known=False)
+    for _ in range(2):
+        assert learner.score(features) == 0.25
+        learner.learn(features, True)
+    assert features == {"x": 0.25}

@@ -109,6 +109,7 @@ def test_canonical_is_stable_and_reads_back() -> None:
         {"decision": {"threshold": 1.5}},
         {"decision": {"threshold": float("nan")}},
         {"decision": {"threshold": "0.5"}},
+        {"decision": {"costs": {"false_positive": 1e308}}},
         {"limits": {"batch_max": 0}},
         {"limits": {"batch_max": True}},
         {"limits": {"buffer_max_bytes": 10}},

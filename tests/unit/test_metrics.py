@@ -124,6 +124,13 @@ def test_river_ranks_the_same_where_its_bins_lose_nothing() -> None:
     assert roc_auc(p, y) == pytest.approx(exact.get(), abs=1e-12)
 
 
+@pytest.mark.parametrize("value", [0.1, 3.1, 12.1, 1e17 / 3])
+def test_labels_that_are_all_the_same_have_no_variance_to_explain(value: float) -> None:
+    label = np.full(1_000, value)
+    assert r2(label + 0.25, label) is None
+    assert r2(label, np.append(label[1:], value * 2)) is not None
+
+
 def test_large_counts_stay_exact() -> None:
     half = 200_000
     p = np.concatenate([np.zeros(half), np.ones(half)])

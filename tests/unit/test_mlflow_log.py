@@ -94,7 +94,7 @@ def test_each_candidate_is_a_run_and_the_same_again_is_none(
     assert "roc_auc" not in told.metrics
     assert told.metrics["us_per_event"] == 20.5
     assert told.metrics["incumbent_cost"] == 4
-    assert told.metrics["slice/to _ _from_/a-b/log_loss"] == 0.5
+    assert told.metrics["slice/to _ _from_-01977c/a-b-c14cdd/log_loss"] == 0.5
     assert told.params["recording"] == "ab" * 32
     assert told.params["recipe"].startswith("BaseRate()BaseRate()")
     assert len(told.params["recipe"]) == 6_000
@@ -121,6 +121,30 @@ def test_each_candidate_is_a_run_and_the_same_again_is_none(
     again = log_experiment(result(0.3), COSTS, report, state_dir=tmp_path / ".labline")
     assert again[0] not in runs
     assert again[1] == runs[1]
+
+
+def test_slices_have_names_of_their_own_and_times_may_be_before_1970(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    values = ["A-B", "A/B", "<", ">", "x" * 90 + "1", "x" * 90 + "2", "x" * 80, "é", "–", ""]
+    parts = tuple(
+        Part(value=value, events=1, metrics={"log_loss": float(n)})
+        for n, value in enumerate(values)
+    )
+    figures = {"log_loss": 0.5}
+    window = Window(middle_ms=-5_000, end_ms=-1, events=3, metrics=figures, so_far=figures)
+    one = candidate("linear", "candidate", 0.25).model_copy(
+        update={"slices": {"where": parts}, "windows": (window,)}
+    )
+    uri = f"sqlite:///{tmp_path / 'm.db'}"
+    (run,) = log_experiment(result().model_copy(update={"candidates": (one,)}), tracking_uri=uri)
+    import mlflow
+
+    client = mlflow.MlflowClient(uri)
+    told = client.get_run(run).data.metrics
+    found = {name: value for name, value in told.items() if name.startswith("slice/")}
+    assert sorted(found.values()) == [float(n) for n in range(len(values))]
+    assert found["slice/where/A-B/log_loss"] == 0.0  # what can be a name is one
+    assert [m.timestamp for m in client.get_metric_history(run, "window/log_loss")] == [0]
 
 
 def test_a_run_that_was_cut_off_is_logged_again(tmp_path: Path) -> None:

@@ -1,14 +1,19 @@
+import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from engine.cli.main import app
+from engine.cli.record import _redactors
 from engine.errors import LablineError
 from engine.workspace.workspace import Workspace
 from lab_replay.files import order as import_order
 from lab_replay.recordings.recording import Recording
+from lab_replay.recordings.spread import Spread
 from lab_replay.recordings.storage import Store
+from schemas.avro import Schema
 
 ROWS = "\n".join(
     ["id,day,temp,rain"]
@@ -150,3 +155,95 @@ def test_a_field_to_redact_must_be_there(space: Path) -> None:
     told = labline("record", "rain.events", "--out", "r", "--redact", "tmp", "-w", str(space))
     assert "LL-RECORDING-REDACT: no recorded topic has the field 'tmp'" in told
     assert "did you mean 'temp'?" in told
+
+
+def test_a_field_is_redacted_under_each_name_that_it_had(space: Path) -> None:
+    versions = space / "schemas" / Workspace(space).topics()["rain.events"].subject
+    old = json.loads((versions / "v1.avsc").read_text())
+    renamed = [
+        {**field, "name": "heat", "aliases": ["temp"]} if field["name"] == "temp" else field
+        for field in old["fields"]
+    ]
+    (versions / "v2.avsc").write_text(json.dumps({**old, "fields": renamed}))
+    redactors = _redactors(["rain.events", "rain.labels"], ["heat"], space, keys=False)
+    written = Schema.parse(old)
+    datum = {"id": "s1", **dict.fromkeys(written.field_names[1:], 3), "temp": 3.5}
+    (left,) = redactors["rain.events"].redact([(0, 0, b"s1", written.encode(datum), None)])
+    decoded = written.decode(left[3])
+    assert isinstance(decoded, dict)
+    assert decoded == {**datum, "temp": decoded["temp"]}
+    assert decoded["temp"] in (None, 0.0)
+    assert left[2] == b"s1"
+    assert redactors["rain.labels"].told.fields == ("heat",)
+
+
+def test_the_id_is_not_redacted(space: Path) -> None:
+    arguments = ("record", "rain.events", "--out", "r", "--redact", "id", "-w", str(space))
+    told = labline(*arguments)
+    assert "LL-RECORDING-REDACT: id of rain.events is what rain joins events and labels by" in told
+
+
+def record_rain(space: Path, file: Path, out: str, *topics: str) -> str:
+    topics = topics or ("rain.events", "rain.labels")
+    return labline("record", *topics, "--file", str(file), "--out", out, "-w", str(space))
+
+
+def test_columns_that_no_topic_has_are_told(space: Path) -> None:
+    file = space.parent / "more.csv"
+    lines = ROWS.splitlines()
+    extra = [f"{lines[0]},wnd", *(f"{line},3" for line in lines[1:])]
+    file.write_text("\n".join(extra))
+    told = "columns that no recorded topic has, so left out: "
+    assert f"{told}wnd\n" in record_rain(space, file, str(space / "both"))
+    assert f"{told}rain, wnd\n" in record_rain(space, file, str(space / "one"), "rain.events")
+    said = record_rain(space, space.parent / "rain.csv", str(space / "all"))
+    assert told not in said
+
+
+def test_a_file_without_rows_is_refused(space: Path) -> None:
+    for name, text in (("none.csv", ""), ("head.csv", "id,day,temp,rain\n"), ("none.jsonl", "\n")):
+        file = space.parent / name
+        file.write_text(text)
+        said = record_rain(space, file, str(space / "none"))
+        assert f"LL-RECORDING-ROWS: {file} has no record of rain.events and rain.labels" in said
+        assert not (space / "none").exists()
+
+
+def test_parquet_is_recorded_as_the_same_rows_of_a_csv(space: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = [line.split(",") for line in ROWS.splitlines()]
+    columns = dict(zip(rows[0], zip(*rows[1:], strict=True), strict=True))
+    table = {
+        **columns,
+        "temp": [float(cell) for cell in columns["temp"]],
+        "day": [date.fromisoformat(cell) for cell in columns["day"]],
+        "rain": [cell or None for cell in columns["rain"]],
+    }
+    file = space.parent / "rain.parquet"
+    parquet.write_table(arrow.table(table), file)
+    assert "37 records in" in record_rain(space, file, str(space / "parquet"))
+    record_rain(space, space.parent / "rain.csv", str(space / "csv"))
+    digests = {Recording.open(space / kind).digest for kind in ("parquet", "csv")}
+    assert len(digests) == 1
+    table["temp"] = ["warm", *columns["temp"][1:]]
+    parquet.write_table(arrow.table(table), file)
+    said = record_rain(space, file, str(space / "bad"))
+    assert "LL-RECORDING-ROWS: 1 rows are no" in said
+    assert ": row 1: temp is not of its type" in said
+
+
+def test_a_recording_that_came_meanwhile_stays(
+    space: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two commands into one folder the later one is refused, and removes nothing."""
+    file, out = space.parent / "rain.csv", str(space / "r")
+    finish = Spread.finish
+
+    def late(spread: Spread) -> object:
+        monkeypatch.undo()
+        record_rain(space, file, out)
+        return finish(spread)
+
+    monkeypatch.setattr(Spread, "finish", late)
+    assert "LL-RECORDING-EXISTS" in record_rain(space, file, out)
+    assert Recording.open(out).manifest.records == 37

@@ -2,9 +2,17 @@ from typing import Any
 
 import pytest
 
+from engine.core.line import Line
 from engine.core.record import Headers, Record
 from engine.errors import LablineError
-from lab_replay.recordings.redact import UNREADABLE, Redactor, emptied_fields, redacted_fields
+from lab_replay.recordings.redact import (
+    UNREADABLE,
+    Redactor,
+    check_joined,
+    emptied_fields,
+    redacted_fields,
+    same_fields,
+)
 from schemas.avro import Schema
 from schemas.framing import GUID_MARKER, ID_HEADER, confluent_head
 
@@ -72,7 +80,50 @@ def test_fields() -> None:
         emptied_fields(schema({"name": "k", "type": kind}), ["k"])
     defaulted = schema({"name": "k", "type": kind, "default": "A"})
     assert emptied_fields(defaulted, ["k", "other"]) == {"k": "A"}
-    topics = {"people": NEW, "old": OLD}
-    assert redacted_fields(topics, ["age"]) == {"people": ("age",), "old": ()}
+    topics = {"people": [OLD, NEW], "old": [OLD]}
+    assert redacted_fields(topics, ["age"]) == {"people": ("age",), "old": ("age",)}
     with pytest.raises(LablineError, match="did you mean 'mail'"):
         redacted_fields(topics, ["email"])
+
+
+RENAMED = schema({"name": "email", "type": ["null", "string"], "aliases": ["mail"]})
+AGAIN = schema({"name": "contact", "type": "string", "aliases": ["email"]})
+WITHOUT = schema({"name": "age", "type": "int", "default": 0})
+
+
+@pytest.mark.parametrize("asked", ["mail", "email", "contact"])
+def test_a_renamed_field_is_left_out_of_every_version(asked: str) -> None:
+    versions = [OLD, RENAMED, AGAIN]
+    (fields,) = redacted_fields({"people": versions}, [asked]).values()
+    assert fields == ("contact", "email", "mail")
+    redactor = Redactor({each.head: each for each in versions}, fields)
+    for each, name in zip(versions, ("mail", "email", "contact"), strict=True):
+        value = redacted(redactor, each.encode({"id": "a", name: "a@b.c"}))[3]
+        assert value == each.encode({"id": "a", name: "" if each is AGAIN else None})
+
+
+def test_a_field_that_the_newest_version_dropped_is_left_out_of_older_records() -> None:
+    assert redacted_fields({"people": [OLD, WITHOUT]}, ["mail"]) == {"people": ("mail",)}
+    redactor = Redactor({each.head: each for each in (OLD, WITHOUT)}, ["mail"])
+    assert redacted(redactor, OLD.encode({"id": "a", "mail": "m"}))[3] == OLD.encode(
+        {"id": "a", "mail": None}
+    )
+    kept = WITHOUT.encode({"id": "a", "age": 3})
+    assert redacted(redactor, kept)[3] == kept
+    assert redactor.unreadable == 0
+
+
+def test_what_only_a_registry_knows_is_matched_by_its_aliases() -> None:
+    redactor = Redactor({confluent_head(7): RENAMED}, same_fields([OLD], ["mail"]))
+    value = RENAMED.encode({"id": "a", "email": "m"}, confluent_head(7))
+    left = RENAMED.encode({"id": "a", "email": None}, confluent_head(7))
+    assert redacted(redactor, value)[3] == left
+
+
+def test_what_joins_events_and_labels_stays() -> None:
+    told = {"name": "l", "events": "e", "labels": "t", "id": "id", "refers_to": "of", "label": "y"}
+    line = Line.parse({**told, "features": {"numeric": ["x"]}})
+    for topic, field in (("e", "id"), ("t", "of")):
+        with pytest.raises(LablineError, match=f"LL-RECORDING-REDACT: {field} of {topic} is what"):
+            check_joined([line], {topic: ["x", field]})
+    check_joined([line], {"e": ["of"], "t": ["id"], "other": ["id"]})

@@ -101,7 +101,6 @@ def test_the_headline_answers_in_figures() -> None:
     assert "tree answers best: log loss 0.4000" in headline(result(TREE))
     # a tie is no win
     assert "no candidate beats" in headline(result(TREE, candidate("r", "baseline", 0.4, 0.8)))
-    assert "too few labels" in headline(result(candidate("a", "candidate", None, None), RATE))
 
 
 def test_numbers_of_rows_are_called_rows() -> None:

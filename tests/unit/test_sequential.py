@@ -86,6 +86,32 @@ def test_it_decides(total: int, correlation: float) -> None:
     assert right >= 0.8 * total
 
 
+@pytest.mark.parametrize(
+    ("mean", "spread"), [(-0.24, 0.0), (-0.24, 0.03), (0.2, 0.15), (0.05, 0.02), (-0.9, 0.2)]
+)
+def test_a_large_steady_difference_is_decided_once_and_known_ever_better(
+    mean: float, spread: float
+) -> None:
+    found = np.clip(np.random.default_rng(5).normal(mean, spread, 100_000), -1, 1)
+    sequence = ConfidenceSequence(1.0, ALPHA)
+    steps = sequence.add(found)
+    certain = (steps.low > 0) | (steps.high < 0)
+    assert certain[np.argmax(certain) :].all()
+    assert steps.events[np.argmax(certain)] < 2_000
+    so_far = np.cumsum(found)[steps.events - 1] / steps.events
+    assert ((steps.low <= so_far) & (so_far <= steps.high)).all()
+    assert sequence.block == 16
+    assert sequence.high - sequence.low < 0.01
+
+
+def test_one_who_was_a_little_worse_at_first_is_not_held_worse_when_far_better() -> None:
+    rng = np.random.default_rng(6)
+    found = np.concatenate([rng.normal(0.01, 0.0001, 600), rng.normal(-0.5, 0.1, 20_000)])
+    steps = ConfidenceSequence(1.0, ALPHA).add(np.clip(found, -1, 1))
+    assert not (steps.low > 0).any()
+    assert steps.high[-1] < 0
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(1, 400), max_size=30), st.integers(0, 5), st.sampled_from([0, 0.95]))
 def test_cuts_and_restarts_change_no_bit(cuts: list[int], seed: int, phi: float) -> None:

@@ -175,6 +175,21 @@ def test_a_schema_without_a_time_or_file(root: Path) -> None:
     assert [finding.code for finding in findings] == ["LL-SCHEMA-MISSING", "LL-LINE-TIME"]
 
 
+@pytest.mark.parametrize(
+    ("incumbent", "remedy"),
+    [("never", None), ("always", None), ("base-rate", None), ("base-rat", "base-rate"),
+     ("nobody", "never")],
+)  # fmt: skip
+def test_todays_rule_is_one_that_the_line_has(
+    root: Path, incumbent: str, remedy: str | None
+) -> None:
+    workspace = Workspace(root)
+    line = Line.parse(f'{LINE}[decision]\nincumbent = "{incumbent}"\n')
+    findings = check_line(line, workspace.topics(), workspace.schema_of)
+    assert [finding.code for finding in findings] == ["LL-INCUMBENT-UNKNOWN"] * (remedy is not None)
+    assert all(remedy in finding.remedy for finding in findings if remedy)
+
+
 HISTORY = """
 [[features.history]]
 name = "delay_before"

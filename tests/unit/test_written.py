@@ -1,6 +1,7 @@
 """Reading what was written beside a re-run: where it begins, what is gone, what is too much."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from engine.broker.reader import Offsets
 from engine.core.dead_letter import ERROR_PREFIX
 from engine.core.journal import Entry
 from engine.core.record import DEAD_LETTER, Emission, Record
-from lab_replay.past import written
+from lab_replay.past import parity_partition, written
+from lab_replay.past.parity_partition import check_partition
+from lab_replay.past.partition_past import Origin, PartitionPast
 from lab_replay.past.written import Written
 from topics.naming import line_topics
 
@@ -17,8 +20,10 @@ INPUTS = ("events", "labels", "retry")
 TOPICS = line_topics("line")
 
 
-def letter(offset: int, value: bytes = b"v", topic: str = "events") -> Emission:
-    headers: Any = [(f"{ERROR_PREFIX}topic", topic.encode())]
+def letter(
+    offset: int, value: bytes = b"v", topic: str = "events", reason: bytes = b"future"
+) -> Emission:
+    headers: Any = [(f"{ERROR_PREFIX}topic", topic.encode()), (f"{ERROR_PREFIX}reason", reason)]
     return DEAD_LETTER, b"k", value, [*headers, (f"{ERROR_PREFIX}offset", b"%d" % offset)]
 
 
@@ -113,3 +118,35 @@ def test_a_record_beyond_the_journal_is_an_intruder_unless_newer_entries_wrote_i
     assert intruder is not None
     assert not intruder.newer
     assert intruder.difference.sequence == 1
+
+
+def test_a_dead_letter_is_the_same_only_with_the_same_reason(log: list[Emission]) -> None:
+    log += [letter(1), letter(2, reason=b"unknown-schema")]
+    difference = outputs().compare(entry(0, 0, 3), [letter(1), letter(2)])
+    assert difference is not None
+    assert (difference.offset, difference.field) == (1, "labline.error.reason")
+    assert (difference.written, difference.refolded) == ("b'unknown-schema'", "b'future'")
+
+
+def test_other_headers_of_a_dead_letter_are_its_producers(log: list[Emission]) -> None:
+    kind, key, value, headers = letter(1)
+    log.append((kind, key, value, [("trace", b"7"), *(headers or ())]))
+    assert outputs().compare(entry(0, 0, 3), [letter(1)]) is None
+
+
+@pytest.mark.parametrize(("cut", "found"), [(False, 1), (True, 0)])
+def test_outputs_of_a_partition_without_a_journal_are_intruders_unless_it_was_cut(
+    log: list[Emission], monkeypatch: pytest.MonkeyPatch, cut: bool, found: int
+) -> None:
+    log += [letter(1)]
+    monkeypatch.setattr(parity_partition, "MARKER_DEADLINE_S", 0.0)
+    monkeypatch.setattr(PartitionPast, "entries", lambda *_: iter(()))
+    monkeypatch.setattr(PartitionPast, "journal_was_cut", lambda _: cut)
+    spec = SimpleNamespace(inputs=INPUTS)
+    origin = Origin("broker", "line", {0: Any}, None, lambda _: spec)  # type: ignore[dict-item, arg-type, return-value]
+    part, table = check_partition(origin, 0)
+    assert (part.entries, len(table.totals())) == (0, found)
+    assert (part.difference is not None) == bool(found)
+    if part.difference:
+        assert (part.difference.what, part.difference.sequence) == ("dead letter", 0)
+    assert check_partition(origin, 0, (0, 5))[0].difference is None  # only so far is asked

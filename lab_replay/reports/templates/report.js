@@ -8,7 +8,11 @@
   const byRows = data.clock === "rows"; // no times: numbers of rows stand for them
   const over = byRows ? "the rows" : "event time";
   const row = (n) => `row ${Math.round(n).toLocaleString("en")}`;
-  const minute = (s) => new Date(s * 1000).toISOString().slice(0, 16).replace("T", " ") + " UTC";
+  const minute = (s) => {
+    const at = new Date(s * 1000);
+    if (Number.isNaN(at.getTime())) return `${s} s`; // no calendar has it
+    return at.toISOString().replace("T", " ").replace(/:\d\d\.\d+Z$/, " UTC");
+  };
   const when = byRows ? row : minute;
   const day = (x) => (byRows ? row(x) : minute(x).slice(0, 10));
   const DASHES = { solid: [], dashed: [7, 4], dotted: [2, 3] };
@@ -43,7 +47,7 @@
     return splits.map((s) => {
       const at = new Date(s * 1000);
       const date = `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}`;
-      const clock = at.toISOString().slice(11, 16);
+      const clock = Number.isNaN(at.getTime()) ? "" : at.toISOString().slice(-13, -8);
       let label = step >= 28 * 86400 ? MONTHS[at.getUTCMonth()] : date;
       if (step < 86400) label = clock === "00:00" ? date : clock;
       const first = year !== at.getUTCFullYear();

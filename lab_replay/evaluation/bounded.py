@@ -1,0 +1,121 @@
+"""Losses that cannot exceed a bound: what anytime-valid comparisons need."""
+
+import numpy as np
+
+from engine.errors import LablineError
+from lab_replay.evaluation.losses import Floats, absolute_losses, brier_losses, log_losses
+
+COMPARE_CLIP = 0.01  # of probabilities, for the logarithmic loss: it must be bounded
+BOUND_LABELS_MAX = 1_000  # at the beginning: they say how large an absolute error can count
+BOUND_MIN, BOUND_MAX = 1e-100, 1e100  # squares of errors, and sums of them, must be numbers
+LOSSES = {"binary": ("brier", "log_loss"), "multiclass": ("brier", "log_loss")} | {
+    "regression": ("absolute",)
+}
+
+
+def loss_of(kind: str, loss: str | None = None) -> str:
+    """Return the bounded loss to compare by on lines of this kind: the one asked for, if it is so.
+
+    Examples
+    --------
+    >>> loss_of("binary"), loss_of("binary", "log_loss"), loss_of("regression")
+    ('brier', 'log_loss', 'absolute')
+    """
+    known = LOSSES.get(kind, ())
+    if not known:
+        raise LablineError(
+            "LL-COMPARE-LOSS",
+            f"{kind} scores promise nothing that a loss could hold against them",
+            "compare their ROC AUC in the table of the experiment",
+        )
+    if loss is not None and loss not in known:
+        raise LablineError(
+            "LL-COMPARE-LOSS",
+            f"there is no bounded loss {loss!r} for {kind} lines",
+            f"--loss {' or '.join(known)}",
+        )
+    return loss or known[0]
+
+
+def bound_of(bound: float) -> float:
+    """Return a bound that was asked for, if it is one.
+
+    Examples
+    --------
+    >>> bound_of(30.0)
+    30.0
+    """
+    if not BOUND_MIN <= bound <= BOUND_MAX:
+        raise LablineError(
+            "LL-COMPARE-BOUND",
+            f"an error cannot be counted up to {bound:g}",
+            f"--bound from {BOUND_MIN:g} to {BOUND_MAX:g}",
+        )
+    return bound
+
+
+def range_of_first(label: Floats) -> tuple[float | None, int]:
+    """Return the range of the first labels, and how many these are.
+
+    A tenth of them, at most `BOUND_LABELS_MAX`; twice as many, and so on, while they are all the
+    same. None if all are, or if the range is beyond `BOUND_MAX`: then all are the first.
+
+    Examples
+    --------
+    >>> range_of_first(np.arange(100.0)), range_of_first(np.maximum(np.arange(100.0), 30.0))
+    ((9.0, 10), (9.0, 40))
+    >>> range_of_first(np.full(100, 3.1))
+    (None, 100)
+    """
+    first = min(max(len(label) // 10, 1), BOUND_LABELS_MAX)
+    while first < len(label):
+        with np.errstate(over="ignore"):
+            found = float(np.ptp(label[:first]))
+        if found >= BOUND_MIN:
+            return (found, first) if found <= BOUND_MAX else (None, len(label))
+        first *= 2
+    return None, len(label)
+
+
+def largest_loss(kind: str, loss: str, bound: float = 1.0) -> float:
+    """Return how large a loss can be.
+
+    Examples
+    --------
+    >>> largest_loss("multiclass", "brier"), round(largest_loss("binary", "log_loss"), 3)
+    (2.0, 4.605)
+    """
+    if loss == "brier":
+        return 1.0 if kind == "binary" else 2.0
+    return float(-np.log(COMPARE_CLIP)) if loss == "log_loss" else bound
+
+
+def widest_difference(kind: str, loss: str, bound: float = 1.0) -> float:
+    """Return how far two losses can be apart.
+
+    Examples
+    --------
+    >>> widest_difference("binary", "brier"), widest_difference("multiclass", "brier")
+    (1.0, 2.0)
+    >>> round(widest_difference("binary", "log_loss"), 3)
+    4.595
+    """
+    if loss == "log_loss":
+        return float(np.log((1 - COMPARE_CLIP) / COMPARE_CLIP))
+    return largest_loss(kind, loss, bound)
+
+
+def bounded_losses(score: Floats, label: Floats, loss: str, bound: float = 1.0) -> Floats:
+    """Return the losses of answers to labelled events, bounded as `widest_difference` says.
+
+    Examples
+    --------
+    >>> bounded_losses(np.array([0.0, 1.0]), np.array([1.0, 1.0]), "log_loss").round(3).tolist()
+    [4.605, 0.01]
+    """
+    if loss == "brier":
+        return brier_losses(score, label)
+    if loss == "log_loss":
+        return log_losses(score, label, COMPARE_CLIP)
+    with np.errstate(over="ignore"):  # a model that ran away
+        return absolute_losses(score, label, bound)
