@@ -1,12 +1,13 @@
 """What the times of a recording are, and how they are written.
 
-Where there are none, rows' numbers stand for them. Producers write what they like into an event's
-time: whatever it is, it can be told.
+Where there are none, rows' numbers stand for them.
 """
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+
+from engine.core.moment import in_words, moment_of
 
 if TYPE_CHECKING:
     from lab_replay.evaluation.prediction_log import PredictionLog
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 #: ``recorded``: events and labels have times of their own; ``events``: labels have none, each is
 #: known right after its event; ``rows``: events have none either, a time is the number of a row.
 Clock: TypeAlias = Literal["recorded", "events", "rows"]
-
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_FIRST_MS, _LAST_MS = -(2**63) + 1, 2**63 - 1  # of numpy's times: the least of all is none
 
 
 def clock_of(log: "PredictionLog", delay: str = "recorded") -> Clock:
@@ -42,33 +40,6 @@ def clock_of(log: "PredictionLog", delay: str = "recorded") -> Clock:
     return "events" if len(labelled) and at_once and delay == "recorded" else "recorded"
 
 
-class Moment(NamedTuple):
-    """A time in UTC, in whatever year: before 1 or after 9999 too, where `datetime` ends."""
-
-    year: int
-    month: str
-    day: int
-    date: str
-    hour_minute: str
-    second: str
-
-
-def moment_of(time_ms: int) -> Moment:
-    """Return the parts of a time as they are written; of every integer, whatever it is.
-
-    Examples
-    --------
-    >>> moment_of(1_358_000_000_000)
-    Moment(year=2013, month='Jan', day=12, date='2013-01-12', hour_minute='14:13', second='20')
-    >>> moment_of(-62_200_000_000_000).date, moment_of(1 << 62).year
-    ('-002-12-17', 146140482)
-    """
-    text = str(np.datetime64(min(max(time_ms, _FIRST_MS), _LAST_MS), "ms"))
-    date, clock = text.split("T")
-    year, month, day = date.rsplit("-", 2)
-    return Moment(int(year), MONTHS[int(month) - 1], int(day), date, clock[:5], clock[6:8])
-
-
 def day_of(time_ms: int, clock: Clock = "recorded") -> str:
     """Return a day as people write it; a row's number, where that is all there is.
 
@@ -80,18 +51,6 @@ def day_of(time_ms: int, clock: Clock = "recorded") -> str:
     if clock == "rows":
         return f"row {time_ms:,}"
     return in_words(moment_of(time_ms).date)
-
-
-def in_words(date: str) -> str:
-    """Return a date as people write it.
-
-    Examples
-    --------
-    >>> in_words("2013-01-12"), in_words("-002-12-17")
-    ('12 Jan 2013', '17 Dec -2')
-    """
-    year, month, day = date.rsplit("-", 2)
-    return f"{int(day)} {MONTHS[int(month) - 1]} {int(year)}"
 
 
 def minute_of(time_ms: int, clock: Clock = "recorded") -> str:

@@ -1,11 +1,11 @@
 """The table of fields and hours, for a terminal."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 
 from rich.table import Table
 from rich.text import Text
 
+from engine.core.moment import moment_of
 from lab_replay.past.consistency import Row
 from lab_replay.past.parity import Parity
 
@@ -54,7 +54,5 @@ def _hour(hour_ms: int | None) -> str:
     """
     if hour_ms is None:
         return "all"
-    try:
-        return f"{datetime.fromtimestamp(hour_ms / 1000, UTC):%Y-%m-%d %Hh}"
-    except (ValueError, OverflowError, OSError):  # beyond the calendar
-        return f"{hour_ms} ms"
+    at = moment_of(hour_ms)
+    return f"{at.date} {at.hour_minute[:2]}h"

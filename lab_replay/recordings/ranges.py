@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from confluent_kafka import IsolationLevel
@@ -11,6 +10,7 @@ from confluent_kafka.admin import OffsetSpec
 from engine.broker.clients import admin_client
 from engine.broker.positions import parse_time_ms
 from engine.broker.reader import Offsets, Place, listed, partition_offsets, read_range
+from engine.core.moment import moment_of
 from engine.errors import LablineError
 
 _OFFSET = re.compile(
@@ -150,7 +150,8 @@ def _held(bootstrap: str, known: Mapping[str, Mapping[int, Offsets]]) -> str:
 
 
 def _text(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat().replace("+00:00", "Z")
+    at = moment_of(time_ms)
+    return f"{at.date}T{at.hour_minute}:{at.second}Z"
 
 
 def _offsets(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from lab_replay.evaluation.clock import moment_of
+from engine.core.moment import moment_of
 from lab_replay.evaluation.headline import percent
 from lab_replay.reports.line_figures import LineFacts, Window
 

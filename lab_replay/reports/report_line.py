@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lab_replay.evaluation.clock import day_of, in_words
+from engine.core.moment import in_words
+from lab_replay.evaluation.clock import day_of
 from lab_replay.evaluation.headline import figure, money_sentence, percent
 from lab_replay.evaluation.result import Candidate, ExperimentResult, is_whole, ranking
 from lab_replay.reports.line_columns import CHAMPION

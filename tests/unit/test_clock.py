@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab_replay.evaluation.clock import day_of, minute_of, moment_of
+from engine.core.moment import moment_of
+from lab_replay.evaluation.clock import day_of, minute_of
 from lab_replay.evaluation.result import Candidate, Counts, ExperimentResult, Window
 from lab_replay.reports.report import render
 
