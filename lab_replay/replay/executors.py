@@ -1,6 +1,7 @@
 """Where units of work run: here, in processes of this machine, or on a Dask cluster."""
 
 import multiprocessing
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -85,6 +86,16 @@ def _without_main() -> Iterator[None]:
 
 
 @contextmanager
+def _deaf() -> Iterator[None]:
+    """Start processes that no Ctrl-C reaches, not even before they can refuse it themselves."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def _dask(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
@@ -123,7 +134,7 @@ def run_units(
             store.put(unit, run_unit(trial, unit, progress))
         return
     shared = getattr(executor, "done", None)
-    with _without_main():  # a pool starts its processes as it gets work
+    with _without_main(), _deaf():  # a pool starts its processes as it gets work
         futures: dict[Future[Any], Unit] = {
             executor.submit(_sent, trial, unit)
             if shared is None

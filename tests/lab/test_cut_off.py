@@ -29,15 +29,28 @@ def main(folder: Path) -> None:
         sys.exit(130)
 
 
-def test_ctrl_c_ends_all_processes_and_keeps_what_is_done(tmp_path: Path) -> None:
-    recorded(tmp_path / "year", partitions=range(PARTITIONS), events=6_000)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.lab.test_cut_off", str(tmp_path)],
+def begun(folder: Path) -> subprocess.Popen[str]:
+    recorded(folder / "year", partitions=range(PARTITIONS), events=6_000)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.lab.test_cut_off", str(folder)],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # a group of its own, as a terminal's foreground job has
     )
+
+
+def test_ctrl_c_while_processes_start_is_as_clean(tmp_path: Path) -> None:
+    process = begun(tmp_path)
+    worker = ["pgrep", "-P", str(process.pid), "-f", "spawn_main"]
+    until("a worker", lambda: subprocess.run(worker, capture_output=True, check=False).stdout)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=30)[1]
+    assert (process.returncode, said) == (130, "")
+
+
+def test_ctrl_c_ends_all_processes_and_keeps_what_is_done(tmp_path: Path) -> None:
+    process = begun(tmp_path)
     kept = partial((tmp_path / "cache").rglob, "rows-*.npz")
     # a unit's rows are written last: when they are there, it is whole
     until("a unit", lambda: any(kept()) or process.poll() is not None)
