@@ -1,14 +1,13 @@
 """Work on each partition of a line's past, in processes of its own: one for a core at the most."""
 
-import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
 
 from engine.errors import LablineError
 from lab_replay.past.partition_past import Origin
+from lab_replay.replay.process_pool import CONTEXT, handing_out, process_pool
 
 T = TypeVar("T")
 
@@ -29,19 +28,14 @@ def each_partition(
         Told when a partition is done.
     """
     partitions = origin.partitions()
-    context = multiprocessing.get_context("spawn")
-    workers = min(len(partitions), context.cpu_count())
     results = []
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(_told, work, origin, part, *arguments) for part in partitions]
-        try:
-            for future in futures:
-                results.append(future.result())
-                if progress is not None:
-                    progress()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # the first error is told at once
-            raise
+    with process_pool(min(len(partitions), CONTEXT.cpu_count())) as pool:
+        with handing_out():
+            futures = [pool.submit(_told, work, origin, part, *arguments) for part in partitions]
+        for future in futures:
+            results.append(future.result())
+            if progress is not None:
+                progress()
     return results
 
 

@@ -1,17 +1,13 @@
 """Where units of work run: here, in processes of this machine, or on a Dask cluster."""
 
-import multiprocessing
-import signal
-import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 
 from engine.errors import LablineError
 from lab_replay.replay.cache import Cache
+from lab_replay.replay.process_pool import CONTEXT, handing_out, process_pool
 from lab_replay.replay.trial import Trial
 from lab_replay.replay.units import Outcome, Unit, run_unit
 from lab_replay.replay.worker_process import begin, work
@@ -42,57 +38,15 @@ def executor_of(
     if workers <= 1 or work < SMALL or any(_of_script(unit) for unit in units):
         yield None
         return
-    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
-    done = context.Value("q", 0)
-    pool = ProcessPoolExecutor(workers, context, initializer=begin, initargs=(done,))
-    pool.done = done  # type: ignore[attr-defined]  # it is ours, and ends with the block
-    try:
-        with _gone_is_said():
-            yield pool
-    except BaseException:  # what is under way is not waited for: a unit may take minutes
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    done = CONTEXT.Value("q", 0)
+    with process_pool(workers, initializer=begin, initargs=(done,)) as pool:
+        pool.done = done  # type: ignore[attr-defined]  # it is ours, and ends with the block
+        yield pool
 
 
 def _of_script(unit: Unit) -> bool:
     """Tell whether a model is a function of the program itself: no other process has it."""
     return any(recipe.strip().startswith("__main__:") for recipe in unit.models.values())
-
-
-@contextmanager
-def _gone_is_said() -> Iterator[None]:
-    try:
-        yield
-    except BrokenProcessPool as error:
-        raise LablineError(
-            "LL-LAB-PROCESSES",
-            "a process of the replay was ended by something else: often for want of memory",
-            "what is done is kept, the same again goes on there; in Python, cores=1 needs least",
-        ) from error
-
-
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Start processes that do not run the user's script again: they need nothing of it."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Start processes that no Ctrl-C reaches, not even before they can refuse it themselves."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -134,7 +88,7 @@ def run_units(
             store.put(unit, run_unit(trial, unit, progress))
         return
     shared = getattr(executor, "done", None)
-    with _without_main(), _deaf():  # a pool starts its processes as it gets work
+    with handing_out():
         futures: dict[Future[Any], Unit] = {
             executor.submit(_sent, trial, unit)
             if shared is None

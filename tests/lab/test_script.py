@@ -18,12 +18,12 @@ SCRIPT = """
 import lab_replay.replay.executors as executors
 from labline import lab
 
-class Pool(executors.ProcessPoolExecutor):
+class Pool(process_pool.ProcessPoolExecutor):
     def __init__(self, *told, **more):
         super().__init__(*told, **more)
         print("processes", told[0])
 
-executors.ProcessPoolExecutor = Pool
+process_pool.ProcessPoolExecutor = Pool
 
 def mine():
     from river import linear_model
