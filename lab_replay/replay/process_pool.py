@@ -12,9 +12,7 @@ from typing import Any
 
 from engine.errors import LablineError
 
-CONTEXT = multiprocessing.get_context(
-    "spawn"
-)  # a fork takes locks of clients along
+CONTEXT = multiprocessing.get_context("spawn")  # a fork takes locks of clients along
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from lab_replay.replay.trial import Trial
 from tests.lab.past import EVENT, LABEL, LINE, recorded
 
 SCRIPT = """
-import lab_replay.replay.executors as executors
+import lab_replay.replay.process_pool as process_pool
 from labline import lab
 
 class Pool(process_pool.ProcessPoolExecutor):
