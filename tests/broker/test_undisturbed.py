@@ -221,7 +221,7 @@ def writes_to_the_lab_alone(factory: Factory, lab: Lab, out: Path, target: str) 
     assert done.stderr.startswith("LL-REPUBLISH-TARGET: ")
     ((_, asked),) = lab.take()
     assert asked == [], "it asked the broker for something"
-    done = lab.run(*again, factory.events, "--force", code=1)
+    done = lab.run(*again, factory.events, "--force", "--append", code=1)
     assert "LL-REPUBLISH-FAILED: " in done.stderr
     ((_, asked),) = lab.take()
     assert {topic for request in asked for topic in request.topics} == {factory.events}
