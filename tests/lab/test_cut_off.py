@@ -23,6 +23,8 @@ def trial(folder: Path) -> Trial:
 
 
 def main(folder: Path) -> None:
+    # a shell's background job is started deaf to it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         replay(trial(folder), folder / "out", cache=folder / "cache", cores=2)
     except KeyboardInterrupt:
