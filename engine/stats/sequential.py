@@ -85,7 +85,7 @@ class ConfidenceSequence:
     >>> steps.events[:2].tolist(), compared.events, compared.block
     ([16, 32], 2000, 16)
     >>> compared.low < 0.1 < compared.high, int(steps.events[steps.low > 0][0])
-    (True, 976)
+    (True, 896)
     """
 
     def __init__(self, bound: float, alpha: float = 0.05, block: int = BLOCK_FIRST) -> None:
