@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lab_replay.evaluation.prediction_log import PredictionLog
     from lab_replay.evaluation.result import Versus
 
-PREDICTIONS, RESULT = "predictions", "result.json"
 PLOT_ROWS, PLOT_WIDTH = 16, 61
 
 
@@ -159,6 +158,9 @@ def _split(folder: Path, named: str, experiment: str | None) -> tuple[str, str]:
 
 def _experiments(folder: Path) -> list[str]:
     """Return those whose predictions and result are both there."""
+    from lab_replay.evaluation.prediction_log import PREDICTIONS
+    from lab_replay.evaluation.result import RESULT
+
     return sorted(
         found.parent.name
         for found in folder.glob(f"*/{PREDICTIONS}")
@@ -168,8 +170,8 @@ def _experiments(folder: Path) -> list[str]:
 
 def _log(folder: Path, experiment: str, name: str) -> "PredictionLog":
     """Return an experiment's predictions after its warm-up, in which the candidate is."""
-    from lab_replay.evaluation.prediction_log import PredictionLog
-    from lab_replay.evaluation.result import ExperimentResult
+    from lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
+    from lab_replay.evaluation.result import RESULT, ExperimentResult
 
     known = _experiments(folder)
     if experiment not in known:

@@ -161,13 +161,14 @@ def _log_to_mlflow(
     result: "ExperimentResult", folder: Path, state_dir: Path, *, again: bool
 ) -> None:
     """Log a result, unless this one is known to be there; `again`: whatever is known."""
+    from lab_replay.evaluation.result import RESULT
     from lab_replay.experiments.mlflow_place import (
         how_to_look,
         is_logged,
         mark_logged,
         tracking_uri_of,
     )
-    from lab_replay.experiments.run import REPORT, RESULT, load_costs
+    from lab_replay.experiments.run import REPORT, load_costs
 
     uri, files = tracking_uri_of(state_dir), (RESULT, REPORT)
     if again or not is_logged(folder, files, uri):

@@ -5,8 +5,6 @@ Producers write what they like into a record's time: whatever it is, it can be t
 
 from typing import NamedTuple
 
-import numpy as np
-
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FIRST_MS, _LAST_MS = -(2**63) + 1, 2**63 - 1  # of numpy's times: the least of all is none
 
@@ -32,6 +30,8 @@ def moment_of(time_ms: int) -> Moment:
     >>> moment_of(-62_200_000_000_000).date, moment_of(1 << 62).year
     ('-002-12-17', 146140482)
     """
+    import numpy as np  # what records need not wait for it
+
     text = str(np.datetime64(min(max(time_ms, _FIRST_MS), _LAST_MS), "ms"))
     date, clock = text.split("T")
     year, month, day = date.rsplit("-", 2)

@@ -61,12 +61,10 @@ class Learner:
         self._held: list[tuple[Features, Any]] = []
 
     def _use(self, model: Any) -> None:
-        inner: Any = None
-        if self._kind in _TWINNED and self._keep is dump:
-            inner = twin_of(model)
+        known = self._keep is dump
+        inner: Any = twin_of(model) if known and self._kind in _TWINNED else None
         self._inner: Any = inner or adapted(model, self._kind, self._classes)
         score, learn = self._inner.score, self._inner.learn
-        known = self._keep is dump
         self._score: Callable[[Features], Any] = score if known else _of_copies(score)
         self._learn: Callable[[Features, Any], None] = learn if known else _of_copies(learn)
 

@@ -6,13 +6,13 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from engine.broker.clients import consumer_config
-from engine.broker.reader import Offsets, partition_offsets
+from engine.broker.reader import Offsets, Place, partition_offsets
 from engine.errors import LablineError
 from engine.ops.health import Broker, Facts, Held, Inputs, Replicas, Sample
 from engine.workspace.catalogue import catalogue
@@ -28,8 +28,6 @@ TIMEOUT_S = 10.0
 SAMPLE_RECORDS = 1_000  # of a topic, over all of its partitions
 SAMPLE_TIME_S = 10.0
 HELD_MAX = 100  # partitions with an open transaction that are looked at
-
-Place: TypeAlias = tuple[str, int]  # topic, partition
 
 
 def fetch_facts(space: Workspace, bootstrap: str | None = None) -> Facts:

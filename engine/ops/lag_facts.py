@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, Resou
 
 from engine.broker.clients import admin_client
 from engine.broker.commits import TIMEOUT_S, committed, when_loaded
-from engine.broker.reader import read_range
+from engine.broker.reader import Place, read_range
 from engine.errors import LablineError
 from engine.ops.lag import (
     LOOK_MAX_RECORDS,
@@ -32,7 +32,6 @@ UNLISTED = "(groups that were not listed)"
 
 T = TypeVar("T")
 
-Place: TypeAlias = tuple[str, int]  # topic, partition
 Partitions: TypeAlias = dict[str, list[int]]  # of each topic of the cluster
 
 

@@ -45,7 +45,7 @@ NEWTON_STEPS = 12
 
 
 _KEPT = ("bound", "alpha", "first", "block", "events", "low", "high", "_limit", "_centre")
-_COUNTED = ("_sum", "_squares", "_blocks", "_look")
+_COUNTED = ("_sum", "_squares", "_look")
 
 
 class Steps(NamedTuple):
@@ -109,7 +109,7 @@ class ConfidenceSequence:
     def _begin_length(self) -> None:
         """Begin to count what belongs to one length of blocks."""
         self._neighbours = Neighbours()  # all blocks of this length
-        self._blocks, self._look = 0, LOOKS_FIRST
+        self._look = LOOKS_FIRST
         self._begin_stretch()
 
     def _begin_stretch(self) -> None:
@@ -117,14 +117,18 @@ class ConfidenceSequence:
         self._spent = self._spent + self._psi * self._squares
         self._squares = 0.0  # of distances of blocks from the centre
         self._lately = Neighbours()  # blocks as they are, before a limit
-        allowed = self._grid * (self._limit + abs(self._centre)) < 1
+        allowed = self._grid * self._reach < 1
         self._grid, self._spent = self._grid[allowed], self._spent[allowed]
         self._weigh()
 
     def _weigh(self) -> None:
-        widest = self._limit + abs(self._centre)
-        scaled = self._grid * widest
-        self._psi = (-np.log1p(-scaled) - scaled) / widest**2
+        scaled = self._grid * self._reach
+        self._psi = (-np.log1p(-scaled) - scaled) / self._reach**2
+
+    @property
+    def _reach(self) -> float:
+        """How far from the centre the sum of a block can be."""
+        return self._limit + abs(self._centre)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -164,11 +168,11 @@ class ConfidenceSequence:
         waiting = np.concatenate([self._rest, fresh])
         found = []
         while len(waiting) >= self.block:
-            blocks = min(len(waiting) // self.block, self._look - self._blocks)
+            blocks = min(len(waiting) // self.block, self._look - self._neighbours.count)
             size = blocks * self.block
             found.append(self._advance(waiting[:size].reshape(blocks, self.block).sum(axis=1)))
             waiting = waiting[size:]
-            if self._blocks == self._look:
+            if self._neighbours.count == self._look:
                 self._look_at_correlation()
         self._rest = waiting.copy()
         if not found:
@@ -187,7 +191,7 @@ class ConfidenceSequence:
         low = np.maximum((sums[1:] - radius) / events[1:], -self.bound)
         high = np.minimum((sums[1:] + radius) / events[1:], self.bound)
         self._sum, self._squares = float(sums[-1]), float(squares[-1])
-        self.events, self._blocks = int(events[-1]), self._blocks + len(blocks)
+        self.events = int(events[-1])
         self.low, self.high = float(low[-1]), float(high[-1])
         return Steps(events[1:], low, high)
 

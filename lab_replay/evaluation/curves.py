@@ -80,6 +80,23 @@ def stretches(
     return [slice(a, b) for a, b in pairwise(cuts)]
 
 
+def borders_of(event_time_ms: NDArray[np.int64], parts: list[slice]) -> list[tuple[int, int]]:
+    """Return when each stretch begins and ends.
+
+    A stray's time is neither: it would draw the others together into one point.
+
+    Examples
+    --------
+    >>> borders_of(np.array([-9_000, 10, 20, 30, 40]), [slice(0, 3), slice(3, 5)])
+    [(10, 20), (30, 40)]
+    """
+    first, last = span(event_time_ms) if parts else (0, 0)
+    return [
+        (max(int(event_time_ms[part.start]), first), min(int(event_time_ms[part.stop - 1]), last))
+        for part in parts
+    ]
+
+
 def curves(
     log: PredictionLog,
     metrics: Sequence[str] | None = None,
@@ -218,21 +235,16 @@ def _cost(said: NDArray[np.bool_], so: NDArray[np.bool_], costs: Costs) -> float
 def _windows(
     log: PredictionLog, count: int, events_min: int
 ) -> tuple[NDArray[Any], Floats, list[slice], list[int], list[int]]:
-    """Return the labelled rows by event time, their labels, windows; middles and ends of those.
-
-    A stray's time is nobody's middle or end: it would draw the others together into one point.
-    """
+    """Return the labelled rows by event time, their labels, windows; middles and ends of those."""
     rows = np.flatnonzero(~np.isnan(log.label))
     times = log.event_time_ms[rows]
     if np.any(times[1:] < times[:-1]):
         order = np.argsort(times, kind="stable")
         rows, times = rows[order], times[order]
     found = stretches(times, count, events_min)
-    first, last = span(times) if found else (0, 0)
-    starts = [max(int(times[part.start]), first) for part in found]
-    ends = [min(int(times[part.stop - 1]), last) for part in found]
-    middles = [(start + end) // 2 for start, end in zip(starts, ends, strict=True)]
-    return rows, log.label[rows], found, middles, ends
+    borders = borders_of(times, found)
+    middles = [(start + end) // 2 for start, end in borders]
+    return rows, log.label[rows], found, middles, [end for _, end in borders]
 
 
 def _groups(

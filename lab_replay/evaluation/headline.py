@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 
 from lab_replay.evaluation.clock import Clock, day_of
+from lab_replay.evaluation.ranking import is_whole, ranking
 from lab_replay.evaluation.result import (
     MEASURES,
     Candidate,
     ExperimentResult,
     Money,
     Versus,
-    is_whole,
-    ranking,
 )
 
 #: Why there may be no figure over labelled events that were answered.

@@ -17,6 +17,7 @@ from engine.errors import LablineError
 
 FORMAT = 2
 INDEX = "log.json"
+PREDICTIONS = "predictions"  # the folder in that of a run
 NEVER = -1  # of a label that did not come, in `label_time_ms` and `label_order`
 
 Floats: TypeAlias = NDArray[np.float64]

@@ -13,8 +13,9 @@ from lab_replay.evaluation.clock import Clock
 from lab_replay.evaluation.measures import DEFAULTS as DEFAULTS
 from lab_replay.evaluation.measures import MEASURES as MEASURES
 from lab_replay.evaluation.measures import nearest as nearest
-from lab_replay.evaluation.ranking import is_whole as is_whole
-from lab_replay.evaluation.ranking import ranking as ranking
+from lab_replay.evaluation.ranking import ranking
+
+RESULT = "result.json"  # the file in the folder of a run
 
 
 class _Model(BaseModel):
@@ -246,14 +247,14 @@ class ExperimentResult(_Model):
                 "run the experiment again: labline lab run",
             ) from error
 
-    def ranked(self, kind: str | None = None) -> list[Candidate]:
-        """Return the candidates, the best first.
+    def ranked(self, kind: str | None = None, metric: str | None = None) -> list[Candidate]:
+        """Return the candidates, the best by `metric` first; None: the first of the metrics.
 
         Those that answered fewer events come after those that answered more, and those without a
         figure last; see `ranking`.
         """
         wanted = [c for c in self.candidates if kind in (None, c.kind)]
-        return ranking(wanted, self.metrics[0], self.answered_most)
+        return ranking(wanted, metric or self.metrics[0], self.answered_most)
 
     @property
     def answered_most(self) -> int:

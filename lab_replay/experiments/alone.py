@@ -1,10 +1,10 @@
 """One run at a time in an experiment's folder: another waits, and says so."""
 
-import fcntl
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from engine.workspace.exclusive import exclusive
 
 LOCK = ".lock"
 
@@ -17,10 +17,5 @@ def alone(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.stderr.write(f"waiting: another run of this experiment writes into {folder}\n")
-            sys.stderr.flush()
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        exclusive(lock, f"another run of this experiment writes into {folder}")
         yield

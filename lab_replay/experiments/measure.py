@@ -12,15 +12,8 @@ from lab_replay.evaluation.drift import error_drift
 from lab_replay.evaluation.lag import cost_on
 from lab_replay.evaluation.metrics import Scored, answered, evaluate
 from lab_replay.evaluation.prediction_log import PredictionLog
-from lab_replay.evaluation.result import (
-    Candidate,
-    Costs,
-    Counts,
-    Drift,
-    ExperimentResult,
-    Versus,
-    ranking,
-)
+from lab_replay.evaluation.ranking import ranking
+from lab_replay.evaluation.result import Candidate, Costs, Counts, Drift, ExperimentResult, Versus
 from lab_replay.experiments.experiment import Experiment
 from lab_replay.experiments.models import baselines_by_name, metrics_of
 from lab_replay.replay.replay import Replayed

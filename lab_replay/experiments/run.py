@@ -12,8 +12,8 @@ from engine.models.control import ModelRef
 from engine.models.named import is_name
 from engine.models.registry import Registry
 from engine.models.signing import Signer
-from lab_replay.evaluation.prediction_log import PredictionLog
-from lab_replay.evaluation.result import Costs, ExperimentResult
+from lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
+from lab_replay.evaluation.result import RESULT, Costs, ExperimentResult
 from lab_replay.experiments.alone import alone
 from lab_replay.experiments.experiment import Experiment
 from lab_replay.experiments.measure import costs_of, measure
@@ -34,8 +34,7 @@ from lab_replay.reports.report import write_report
 from schemas.avro import Schema
 from schemas.framing import NOTHING_ELSE, Heads
 
-RESULT, COSTS, REPORT, DIGEST = "result.json", "costs.json", "report.html", "digest"
-PREDICTIONS = "predictions"  # where a replay writes them
+COSTS, REPORT, DIGEST = "costs.json", "report.html", "digest"
 
 
 def trial_of(

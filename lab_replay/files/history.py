@@ -121,7 +121,8 @@ def history_of(
         digest = hashlib.file_digest(file, "sha256")
     digest.update(json.dumps([VERSION, path.name, *given, kind]).encode())
     folder = cache_dir / f"{_name(path)}-{digest.hexdigest()[:16]}"
-    if not _is_whole(folder):
+    kept = _whole(folder)
+    if kept is None:
         shutil.rmtree(folder, ignore_errors=True)
         cache_dir.mkdir(parents=True, exist_ok=True)
         draft = cache_dir / f".{folder.name}.{secrets.token_hex(4)}"
@@ -130,7 +131,7 @@ def history_of(
             _rename(draft, folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    return _load(folder)
+    return kept or _load(folder)
 
 
 def import_table(
@@ -150,18 +151,19 @@ def import_table(
     return _load(out)
 
 
-def _is_whole(folder: Path) -> bool:
-    """Tell whether what was made of a file is there, every byte: a digest is cheap beside that."""
+def _whole(folder: Path) -> ImportedHistory | None:
+    """Return what was made of a file, if every byte is there: a digest is cheap beside that."""
     try:
-        recording = _load(folder).recording
+        kept = _load(folder)
+        recording = kept.recording
         for topic, files in recording.manifest.topics.items():
             next(recording.records(topic, 0), None)  # its index, too
             with partition_path(folder, topic, 0).open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != files[0].sha256:
-                    return False
+                    return None
     except (LablineError, OSError, ValueError, KeyError, TypeError):
-        return False
-    return True
+        return None
+    return kept
 
 
 def _load(folder: Path) -> ImportedHistory:

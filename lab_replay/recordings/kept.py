@@ -8,12 +8,12 @@ import fcntl
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from engine.workspace.exclusive import exclusive
 from lab_replay.recordings.unfinished import is_recorded
 
 LOCKS = ".locks"
@@ -56,12 +56,7 @@ def remove_older(place: Path) -> None:
 def alone(place: Path) -> Iterator[None]:
     """Let one process at a time record at a place; others wait, and say so."""
     with _lock(place.with_name(f"{place.name}~")) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.stderr.write(f"waiting: another process records into {place}\n")
-            sys.stderr.flush()
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        exclusive(lock, f"another process records into {place}")
         yield
 
 

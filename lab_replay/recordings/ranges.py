@@ -17,7 +17,6 @@ _OFFSET = re.compile(
     r"(?P<topic>[A-Za-z0-9._-]+)/(?P<partition>[0-9]{1,9})=(?P<offset>[0-9]{1,18})"
 )
 
-#: topic, partition
 Ranges = dict[str, dict[int, tuple[int, int]]]
 OPTIONS = ("--from", "--to")
 

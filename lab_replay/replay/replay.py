@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lab_replay.evaluation.prediction_log import PredictionLog
+from lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
 from lab_replay.evaluation.result import Drift
 from lab_replay.replay.assembly import write_log
 from lab_replay.replay.cache import Cache
@@ -99,7 +99,7 @@ def replay(
     rows = {partition: store.rows(partition) for partition in partitions}
     columns = {partition: known.columns for partition, known in rows.items()}
     return Replayed(
-        log=write_log(folder / "predictions", trial, store, plan, columns),
+        log=write_log(folder / PREDICTIONS, trial, store, plan, columns),
         otherwise=(
             write_log(folder / "otherwise", trial, store, others, columns) if others else None
         ),

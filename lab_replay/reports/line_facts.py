@@ -11,7 +11,7 @@ import numpy as np
 from engine.core.line import THRESHOLD, Line
 from engine.errors import LablineError
 from engine.models.control import Control
-from lab_replay.evaluation.curves import calibration, curves, money, span, stretches
+from lab_replay.evaluation.curves import borders_of, calibration, curves, money, stretches
 from lab_replay.evaluation.losses import Floats, decided, finite, right
 from lab_replay.evaluation.metrics import evaluate, figures
 from lab_replay.evaluation.prediction_log import PredictionLog
@@ -138,9 +138,8 @@ def _days(line: Line, answers: Answers) -> Iterator[Day]:
 
 def _windows(line: Line, answers: Answers) -> Iterator[Window]:
     times = answers.event_time_ms
-    begin, end = span(times) if len(times) else (0, 0)
-    for rows in stretches(times, events_min=STRETCH_EVENTS_MIN):
-        first, last = max(int(times[rows.start]), begin), min(int(times[rows.stop - 1]), end)
+    found = stretches(times, events_min=STRETCH_EVENTS_MIN)
+    for rows, (first, last) in zip(found, borders_of(times, found), strict=True):
         yield Window(start_ms=first, end_ms=last, **_stretch(line, answers, rows))
 
 

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 from engine.core.moment import in_words
 from lab_replay.evaluation.clock import day_of
 from lab_replay.evaluation.headline import figure, money_sentence, percent
-from lab_replay.evaluation.result import Candidate, ExperimentResult, is_whole, ranking
+from lab_replay.evaluation.ranking import is_whole
+from lab_replay.evaluation.result import Candidate, ExperimentResult
 from lab_replay.reports.line_columns import CHAMPION
 from lab_replay.reports.line_drawn import HEIGHT_PX, LEFT_PX, RIGHT_PX, WIDTH_PX, pictures
 from lab_replay.reports.line_figures import LineFacts
@@ -114,13 +115,10 @@ def _quality(facts: LineFacts, champion: Candidate) -> str:
 
 def _best_baseline(result: ExperimentResult, metric: str) -> Candidate | None:
     """Return the baseline with the best figure, of those that have one over all of the events."""
-    baselines = [
-        one
-        for one in result.candidates
-        if one.kind == "baseline" and is_whole(one, result.answered_most)
-    ]
-    best = next(iter(ranking(baselines, metric)), None)
-    return None if best is None or best.metrics.get(metric) is None else best
+    best = next(iter(result.ranked("baseline", metric)), None)
+    if best is None or best.metrics.get(metric) is None:
+        return None
+    return best if is_whole(best, result.answered_most) else None
 
 
 def render_line(facts: LineFacts) -> str:

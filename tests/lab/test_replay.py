@@ -8,10 +8,10 @@ import pytest
 from engine.models.learner import cold
 from engine.models.registry import Registry
 from engine.models.signing import Signer, generate, load_public_keys
-from lab_replay.evaluation.prediction_log import PredictionLog
+from lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
 from lab_replay.evaluation.result import ExperimentResult
 from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import PREDICTIONS, load_costs, register, run_experiment, trial_of
+from lab_replay.experiments.run import load_costs, register, run_experiment, trial_of
 from lab_replay.recordings.recording import Recording
 from lab_replay.replay.replay import records_of, replay
 from lab_replay.replay.trial import Trial
