@@ -1,7 +1,6 @@
 """``labline dlq``: the dead letters of a line."""
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from rich.table import Table
 from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
 from engine.cli.read import decoder_of, write_lines
 from engine.core.dead_letter import TIMESTAMP_HEADER
+from engine.core.moment import moment_of
 from engine.ops.dead_letters import (
     DeadLetter,
     Group,
@@ -106,11 +106,12 @@ def letters_table(line: str, groups: list[Group]) -> Table:
     for name in ("first source", "last source", "last seen (UTC)", "sample"):
         table.add_column(name, overflow="fold")
     for group in groups:
-        seen = datetime.fromtimestamp(group.last_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        seen = moment_of(group.last_ms)
         texts = map(_plain, (group.stage, group.reason, group.model, group.schema))
         sources = map(_plain, (group.first, group.last))
         sample = "{}@{}".format(*group.sample)
-        table.add_row(*texts, str(group.letters), *sources, seen, sample)
+        clock = f"{seen.date} {seen.hour_minute}:{seen.second}"
+        table.add_row(*texts, str(group.letters), *sources, clock, sample)
     return table
 
 

@@ -69,7 +69,8 @@ def record_file(topics: list[str], file: Path, out: str, workspace: Path | None)
             topic: _spread(_Source(space, file, topic, unknown), stack, progress)
             for topic in dict.fromkeys(topics)
         }
-        manifest = _kept(out, file, spreads)
+        with begin_anew(out).alone():
+            manifest = _kept(out, file, spreads)
     if left_out := _in_none(unknown):
         typer.echo(f"columns that no recorded topic has, so left out: {left_out}", err=True)
     return manifest
@@ -109,7 +110,7 @@ def _kept(out: str, file: Path, spreads: dict[str, Spread]) -> Manifest:
             f"{file} has no record of {' and '.join(spreads)}",
             "name a file that has rows",
         )
-    store = begin_anew(out)  # another one may have been recorded there meanwhile
+    store = begin_anew(out)  # another process may have recorded there meanwhile
     put = []
     try:
         for topic, spread in spreads.items():

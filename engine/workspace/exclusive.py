@@ -5,11 +5,13 @@ import sys
 from typing import IO
 
 
-def exclusive(lock: IO[bytes], others: str) -> None:
-    """Take a file's lock, which ends with the file or the process; wait where others have it.
+def exclusive(lock: IO[bytes] | int, others: str) -> None:
+    """Take the lock of a file or folder, which ends with the process; wait where others have it.
 
     Parameters
     ----------
+    lock
+        The file, or the descriptor of what is open. The lock ends when that is closed.
     others
         Who has it, in the words of who waits.
     """

@@ -30,6 +30,7 @@ from lab_replay.recordings.recording_format import (
 from lab_replay.recordings.redact import UNREADABLE, Redactor
 from lab_replay.recordings.storage import Store
 from lab_replay.recordings.unfinished import (
+    Unfinished,
     asked_of,
     is_recorded,
     other_recording,
@@ -84,25 +85,31 @@ def record(
     store = Store(out)
     redactors = redactors or {}
     asked = asked_of(bootstrap, topics, since, until, redactors)
-    plan = plan_of(bootstrap, store, asked, extends.manifest if extends else None)
-    for topic, partitions in plan.ranges.items():
-        for partition, stretch in partitions.items():
-            told = progress or _unheard
-            if partition in plan.done.get(topic, {}):
-                told(stretch[1] - stretch[0])
-                continue
-            one = _Partition(bootstrap, store, topic, partition, stretch, redactors.get(topic))
-            log_start = plan.log_starts.get(topic, {}).get(partition)
-            if extends is not None and log_start is not None:
-                one.held, one.log_start = extends.records(topic, partition), log_start
-            plan.done.setdefault(topic, {})[partition] = one.record(told)
-            plan.unreadable[topic] = plan.unreadable.get(topic, 0) + one.unreadable
-            plan.save(store)
+    with store.alone():
+        plan = plan_of(bootstrap, store, asked, extends.manifest if extends else None)
+        for topic, partitions in plan.ranges.items():
+            for partition, stretch in partitions.items():
+                told = progress or _unheard
+                if partition in plan.done.get(topic, {}):
+                    told(stretch[1] - stretch[0])
+                    continue
+                one = _Partition(bootstrap, store, topic, partition, stretch, redactors.get(topic))
+                log_start = plan.log_starts.get(topic, {}).get(partition)
+                if extends is not None and log_start is not None:
+                    one.held, one.log_start = extends.records(topic, partition), log_start
+                plan.done.setdefault(topic, {})[partition] = one.record(told)
+                plan.unreadable[topic] = plan.unreadable.get(topic, 0) + one.unreadable
+                plan.save(store)
+        return _finished(store, plan)
+
+
+def _finished(store: Store, plan: Unfinished) -> Manifest:
+    """Write the manifest of a recording of which nothing is missing."""
     redacted = {
         topic: Redacted(fields=fields, keys=keys, unreadable=plan.unreadable.get(topic, 0))
-        for topic, (fields, keys) in asked.redacted.items()
+        for topic, (fields, keys) in plan.asked.redacted.items()
     }
-    manifest = Manifest.of(asked.cluster, plan.done, redacted)
+    manifest = Manifest.of(plan.asked.cluster, plan.done, redacted)
     write_manifest(store, manifest)
     store.remove(UNFINISHED)
     return manifest

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.errors import LablineError
+from engine.workspace.exclusive import exclusive
 
 #: fsspec's names of what recordings may be kept in, and the package that each needs.
 PACKAGES = {"file": None, "memory": None, "s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs"}
@@ -119,6 +120,25 @@ class Store:
                 return True
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let one process at a time write into a folder; others wait, and say so.
+
+        When nothing is in the folder then, it goes. An object store has no such lock.
+        """
+        if not self.local:
+            yield
+            return
+        root = Path(self._root)
+        with self._told():
+            lock = _locked(root)
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # something is in it
+                root.rmdir()
+            os.close(lock)
+
+    @contextmanager
     def reading(self, name: str) -> Iterator[IO[bytes]]:
         """Give a file to be read from its beginning to its end."""
         with self._told(), self._files.open(self._at(name), "rb", **self._buffered()) as file:
@@ -196,6 +216,18 @@ def _opened(url: str, protocol: str) -> tuple[Any, str]:
     except ValueError as error:
         raise _bad(f"{url} is no place for a recording: {error}", "name a folder") from error
     return files, root.rstrip("/") or "/"
+
+
+def _locked(folder: Path) -> int:
+    """Return the descriptor of a folder that this process has for itself; it may be a new one."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+        exclusive(lock, f"another process records into {folder}")
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), folder.stat()):
+                return lock
+        os.close(lock)  # who had it left nothing there, so it went
 
 
 def _short(error: Exception) -> str:

@@ -1,4 +1,5 @@
 import json
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -7,13 +8,14 @@ from typer.testing import CliRunner, Result
 
 from engine.cli.main import app
 from engine.cli.record import _redactors
+from engine.cli.record_file import record_file
 from engine.errors import LablineError
 from engine.workspace.workspace import Workspace
 from lab_replay.files import order as import_order
 from lab_replay.recordings.recording import Recording
-from lab_replay.recordings.spread import Spread
 from lab_replay.recordings.storage import Store
 from schemas.avro import Schema
+from tests.broker.process import until
 
 ROWS = "\n".join(
     ["id,day,temp,rain"]
@@ -232,18 +234,29 @@ def test_parquet_is_recorded_as_the_same_rows_of_a_csv(space: Path) -> None:
     assert ": row 1: temp is not of its type" in said
 
 
-def test_a_recording_that_came_meanwhile_stays(
-    space: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("leaves", [True, False])
+def test_of_two_that_record_into_one_folder_one_waits(
+    space: Path, capsys: pytest.CaptureFixture[str], leaves: bool
 ) -> None:
-    """Of two commands into one folder the later one is refused, and removes nothing."""
-    file, out = space.parent / "rain.csv", str(space / "r")
-    finish = Spread.finish
+    file, out = space.parent / "rain.csv", space / "r"
+    store, refused = Store(out), list[LablineError]()
 
-    def late(spread: Spread) -> object:
-        monkeypatch.undo()
-        record_rain(space, file, out)
-        return finish(spread)
+    def record() -> None:
+        try:
+            record_file(["rain.events", "rain.labels"], file, str(out), space)
+        except LablineError as error:
+            refused.append(error)
 
-    monkeypatch.setattr(Spread, "finish", late)
-    assert "LL-RECORDING-EXISTS" in record_rain(space, file, out)
-    assert Recording.open(out).manifest.records == 37
+    second = threading.Thread(target=record)
+    with store.alone():
+        second.start()
+        until("it says so", lambda: "another process records" in capsys.readouterr().err, 30)
+        if leaves:
+            store.write("data", b"its own")
+    second.join()
+    if leaves:
+        assert "LL-RECORDING-EXISTS" in str(refused[0])
+        assert [path.name for path in out.iterdir()] == ["data"]
+    else:  # nothing was there any more: the folder is another one now
+        assert refused == []
+        assert Recording.open(out).manifest.records == 37
