@@ -16,25 +16,23 @@ setup: $(READY)
 
 $(READY): requirements.lock pyproject.toml
 	@rm -f $(READY)
-	@if command -v uv >/dev/null 2>&1; then \
-	  test -x $(BIN)/python || uv venv --quiet --python '>=3.11,<3.14' .venv; \
-	  uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock && \
-	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
-	else \
+	@if ! test -x $(BIN)/python; then \
 	  fit='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'; \
-	  found=; if ! test -x $(BIN)/python; then \
-	    for python in python3.13 python3.12 python3.11 python3 python; do \
-	      if $$python -c "$$fit" >/dev/null 2>&1; then found=$$python; break; fi; \
-	    done; \
-	    if test -z "$$found"; then \
-	      echo "labline needs Python 3.11 or newer (with venv), or uv" >&2; exit 1; \
-	    fi; \
-	    echo "making .venv with $$found" >&2; \
-	    $$found -m venv .venv || exit 1; \
-	  fi; \
-	  $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock && \
-	  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	  for python in python3.13 python3.12 python3.11 python3 python; do \
+	    if $$python -c "$$fit" >/dev/null 2>&1; then break; fi; python=; \
+	  done; \
+	  if test -n "$$python"; then echo "making .venv with $$python" >&2; $$python -m venv .venv; \
+	  elif command -v uv >/dev/null 2>&1; then uv venv --quiet --python '>=3.11,<3.14' .venv; \
+	  else echo "labline needs Python 3.11 or newer (with venv), or uv" >&2; exit 1; fi; \
 	fi
+	@uv=uv; if ! command -v uv >/dev/null 2>&1; then \
+	  uv=$(BIN)/uv; \
+	  sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >.venv/uv.lock && \
+	  $(BIN)/python -m pip install --quiet --require-hashes -r .venv/uv.lock || exit 1; \
+	fi; \
+	$$uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes \
+	  -r requirements.lock && \
+	$$uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
 demo: $(READY)
