@@ -8,7 +8,6 @@ import typer
 from engine.cli.lab_history import Asked, Past, past_of
 from engine.cli.options import JsonOption, WorkspaceOption
 from engine.cli.progress import counting, scaled
-from engine.models.lean import import_river
 from engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -62,7 +61,6 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Replay history over recipes, beside baselines; table and report. A file needs no broker."""
-    import_river()
     from lab_replay.experiments.experiment import Experiment
     from lab_replay.experiments.models import named
 
@@ -94,7 +92,6 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Replay history over an experiment's recipes; table, report, registered versions."""
-    import_river()
     from engine.cli.lab_history import past_of_experiment
     from lab_replay.experiments.experiment import Experiment
     from lab_replay.experiments.mlflow_place import is_installed, not_installed

@@ -171,6 +171,8 @@ def probabilities_of(model: Any) -> Probabilities:
 
 def _tells_probabilities(model: Any) -> bool:
     """Tell whether a classifier of river's overrides what only says that it cannot."""
+    import engine.models.lean  # noqa: F401
+
     from river.base import Classifier
 
     last = getattr(model, "_last_step", model)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import engine.models.lean
+
 from river import (
     anomaly,
     compose,

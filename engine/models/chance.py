@@ -7,6 +7,8 @@ import copyreg
 import pickle
 from typing import Any
 
+import engine.models.lean  # noqa: F401
+
 from river.forest import AMFClassifier
 from river.proba import Gaussian
 from river.tree import HoeffdingAdaptiveTreeClassifier

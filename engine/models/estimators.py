@@ -3,6 +3,8 @@
 from collections.abc import Hashable
 from typing import Any, TypeAlias
 
+import engine.models.lean  # noqa: F401
+
 from river import base
 from river.base.typing import ClfTarget
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+import engine.models.lean  # noqa: F401
+
 from river import base
 
 from engine.core.features import Features

@@ -1,26 +1,67 @@
-"""river without the libraries that it would only read other people's data with.
+"""river, but for what it seldom uses: that is loaded when something of it is used.
 
-`river.stream` imports scikit-learn and SQLAlchemy when they happen to be installed, and MLflow
-brings both: 90 MB and a second for each process that loads a model. Only processes of our own do
-without; in a person's notebook river is as they know it.
+river imports scipy's statistics for a few distributions, and scikit-learn and SQLAlchemy, when
+they happen to be installed, to read data with. They take longer to load than all else that a
+scorer needs. A module that imports river imports this one first.
 """
 
+import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
 
-_READERS = ("sklearn", "sqlalchemy")
+SELDOM = (
+    "scipy.integrate",
+    "scipy.ndimage",
+    "scipy.stats",
+    "sklearn",
+    "sklearn.utils",
+    "sqlalchemy",
+)
 
 
-def import_river() -> None:
-    """Import `river.stream` as if nobody had installed what it reads data with."""
-    if "river.stream" in sys.modules:
-        return
-    hidden = [name for name in _READERS if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # so Python says: import halted
+class Deferred:
+    """What river took from a module that is not loaded yet: to be called, or asked for more."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Load it, and call it."""
+        return self._found()(*arguments, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._found(), name)
+
+    def _found(self) -> Any:
+        return getattr(importlib.import_module(self._module), self._name)
+
+
+class _StandIn(ModuleType):
+    def __getattr__(self, name: str) -> Deferred:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Deferred(self.__name__, name)
+
+
+@contextmanager
+def standing_in(names: tuple[str, ...]) -> Iterator[None]:
+    """Let modules that are installed, but not loaded, be imported without being loaded."""
+    absent = [n for n in names if n not in sys.modules and find_spec(n.split(".")[0])]
+    stand_ins = {name: _StandIn(name) for name in absent}
+    sys.modules.update(stand_ins)
     try:
-        import river.stream  # noqa: F401
-    except ModuleNotFoundError:
-        pass  # whoever needs river says that it is missing
+        yield
     finally:
-        for name in hidden:
-            del sys.modules[name]
+        for name in absent:
+            if sys.modules.get(name) is stand_ins[name]:
+                del sys.modules[name]
+
+
+with standing_in(SELDOM):
+    import river.api  # noqa: F401

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import engine.models.lean  # noqa: F401
+
 from river import feature_extraction, linear_model, neighbors
 
 from engine.models.chance import InOrder

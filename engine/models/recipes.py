@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import engine.models.lean  # noqa: F401
+
 from river import compose
 
 from engine.errors import LablineError

@@ -8,6 +8,8 @@ import io
 import pickle
 from typing import Any, NoReturn
 
+import engine.models.lean
+
 from river.ensemble import LeveragingBaggingClassifier
 from river.linear_model import PAClassifier
 from river.multiclass import OutputCodeClassifier

@@ -10,6 +10,8 @@ import copy
 from math import exp
 from typing import Any
 
+import engine.models.lean  # noqa: F401
+
 from river.compose import Pipeline, TransformerUnion
 
 from engine.models.twin_numbers import Features

@@ -8,6 +8,8 @@ from collections.abc import Hashable
 from math import copysign, isfinite
 from typing import Any
 
+import engine.models.lean  # noqa: F401
+
 from river.preprocessing import OneHotEncoder
 
 from engine.models.twin_numbers import Features

@@ -7,6 +7,8 @@ because another order of the same operations gives other bits.
 from collections.abc import Hashable
 from typing import Any, ClassVar, TypeAlias
 
+import engine.models.lean  # noqa: F401
+
 from river.preprocessing import MinMaxScaler, StandardScaler
 
 from engine.models.twin_weights import Penalty, UncoveredError, Weights

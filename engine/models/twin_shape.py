@@ -3,6 +3,8 @@
 from collections.abc import Hashable
 from typing import Any, NamedTuple, Protocol
 
+import engine.models.lean  # noqa: F401
+
 from river.compose import Pipeline, TransformerUnion
 from river.linear_model import LinearRegression, LogisticRegression
 from river.optim import SGD

@@ -138,6 +138,8 @@ def error_drift(log: PredictionLog, name: str) -> tuple[Drift, ...]:
     """
     if log.kind not in ("binary", "multiclass", "regression"):
         return ()
+    import engine.models.lean  # noqa: F401
+
     from river.drift import ADWIN
 
     loss = loss_of(log.kind)

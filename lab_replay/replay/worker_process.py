@@ -6,8 +6,6 @@ Imports little by itself: what a worker does before its first unit begins with `
 import signal
 from typing import TYPE_CHECKING, Any
 
-from engine.models.lean import import_river
-
 if TYPE_CHECKING:
     from lab_replay.replay.cache import Cache
     from lab_replay.replay.trial import Trial
@@ -21,7 +19,6 @@ def begin(done: Any) -> None:
     global _done
     _done = done
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: who started us ends us
-    import_river()
 
 
 def work(trial: "Trial", unit: "Unit", store: "Cache") -> None:
