@@ -1,4 +1,5 @@
 import json
+import shutil
 import threading
 from datetime import date
 from pathlib import Path
@@ -247,16 +248,16 @@ def test_of_two_that_record_into_one_folder_one_waits(
         except LablineError as error:
             refused.append(error)
 
+    record_rain(space, file, str(space / "whole"))
     second = threading.Thread(target=record)
     with store.alone():
         second.start()
         until("it says so", lambda: "another process records" in capsys.readouterr().err, 30)
         if leaves:
-            store.write("data", b"its own")
+            shutil.copytree(space / "whole", out, dirs_exist_ok=True)
     second.join()
     if leaves:
         assert "LL-RECORDING-EXISTS" in str(refused[0])
-        assert [path.name for path in out.iterdir()] == ["data"]
     else:  # nothing was there any more: the folder is another one now
         assert refused == []
-        assert Recording.open(out).manifest.records == 37
+    assert Recording.open(out).manifest.records == 37
