@@ -20,10 +20,10 @@ from rich.table import Table
 from scorer import _await_end
 from stage import EVENTS, Stage, stage
 
-from engine.broker.reader import partition_offsets, read_range
-from engine.demo.flights_source import DEPARTED, FIRST_DAY, timeline
-from engine.publish.publisher import Publisher
-from topics.naming import line_topics
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.demo.flights_source import DEPARTED, FIRST_DAY, timeline
+from labline.engine.publish.publisher import Publisher
+from labline.topics.naming import line_topics
 
 RATES = {10: 300, 500: 10_000, 20_000: 60_000}  # events a second: how many events
 DAYS = 90

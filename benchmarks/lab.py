@@ -16,18 +16,18 @@ from typing import Any
 
 import yaml
 
-from engine.demo.flights_source import FIRST_DAY
-from engine.demo.recorded import record_flights
-from engine.models.recipes import parse
-from engine.workspace.example import make_workspace
-from engine.workspace.workspace import Workspace
-from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import run_experiment, trial_of
-from lab_replay.replay.replay import replay
-from lab_replay.replay.rows import Rows
-from lab_replay.replay.steps import steps_of
-from lab_replay.replay.trial import Trial
-from lab_replay.replay.units import EACH, Outcome, Unit, run_unit
+from labline.engine.demo.flights_source import FIRST_DAY
+from labline.engine.demo.offline_recording import record_flights
+from labline.engine.models.recipes.language import parse
+from labline.engine.workspace.example import make_workspace
+from labline.engine.workspace.workspace import Workspace
+from labline.lab_replay.experiments.experiment import Experiment
+from labline.lab_replay.experiments.run import run_experiment, trial_of
+from labline.lab_replay.replay.replay import replay
+from labline.lab_replay.replay.rows import Rows
+from labline.lab_replay.replay.steps import steps_of
+from labline.lab_replay.replay.trial import Trial
+from labline.lab_replay.replay.units import EACH, Outcome, Unit, run_unit
 
 LINE = "flights-delay"
 

@@ -11,15 +11,15 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from engine.core.line import Line
-from engine.core.record import Record
-from engine.models.control import Control
-from lab_replay.reports.line_facts import Schemas, facts_of
-from lab_replay.reports.line_sources import Sources
-from lab_replay.reports.report_line import line_headline, render_line
-from schemas.avro import Schema
-from schemas.engine_schemas import engine_schema
-from topics.naming import line_topics
+from labline.engine.core.line import Line
+from labline.engine.core.record import Record
+from labline.engine.models.control.control import Control
+from labline.lab_replay.reports.line_facts import Schemas, facts_of
+from labline.lab_replay.reports.line_sources import Sources
+from labline.lab_replay.reports.report_line import line_headline, render_line
+from labline.schemas.avro import Schema
+from labline.schemas.engine_schemas import engine_schema
+from labline.topics.naming import line_topics
 
 BATCH = 5_000
 BEGIN_MS = 1_400_000_000_000

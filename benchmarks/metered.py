@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from engine.broker.clients import consumer_config, producer_config
-from engine.logs import configure
+from labline.engine.broker.clients import consumer_config, producer_config
+from labline.engine.logs import configure
 
 START_TIMEOUT_S = 60.0
 
@@ -67,10 +67,10 @@ def _run(job: Job, tell: Connection) -> None:
 
 
 def _scorer(job: Job) -> Callable[[], Any]:
-    from engine.factory.process import Options, Stop, run
-    from engine.models.configuration import spec_of
-    from engine.models.signing import load_public_keys
-    from engine.models.snapshot_store import SnapshotStore, load_key
+    from labline.engine.factory.process import Options, Stop, run
+    from labline.engine.models.control.configuration import spec_of
+    from labline.engine.models.control.signing import load_public_keys
+    from labline.engine.models.learning.snapshot_store import SnapshotStore, load_key
 
     state = job.keys.parent / ".labline"
     store = SnapshotStore(str(state / "snapshots"), load_key(state / "keys" / "snapshots.key"))
@@ -82,8 +82,8 @@ def _scorer(job: Job) -> Callable[[], Any]:
 def _flat(job: Job, told: dict[str, Any]) -> Callable[[], Any]:
     from flat import Flat, Settings
 
-    from engine.factory.process import Stop
-    from engine.models.recipes import parse
+    from labline.engine.factory.process import Stop
+    from labline.engine.models.recipes.language import parse
 
     stopped = Stop(os.getppid())  # the scorer process's own
     told = dict(told)

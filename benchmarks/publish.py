@@ -23,19 +23,19 @@ from fastavro import parse_schema, schemaless_writer
 from rich.console import Console
 from rich.table import Table
 
-from engine.broker import embedded
-from engine.broker.clients import admin_client, producer_config
-from engine.demo.flights_source import DEPARTED, FIRST_DAY, timeline
-from engine.models.environment import environment
-from engine.publish.publisher import POLL_EVERY, Publisher
-from engine.workspace.catalogue import catalogue
-from engine.workspace.example import make_workspace
-from engine.workspace.workspace import Workspace
-from schemas.avro import Schema
-from schemas.types import model_of
-from topics.apply import apply, existing_topics
-from topics.declaration import Topic
-from topics.plan import plan
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.broker.servers import embedded
+from labline.engine.demo.flights_source import DEPARTED, FIRST_DAY, timeline
+from labline.engine.models.state.environment import environment
+from labline.engine.publish.publisher import POLL_EVERY, Publisher
+from labline.engine.workspace.catalogue import catalogue
+from labline.engine.workspace.example import make_workspace
+from labline.engine.workspace.workspace import Workspace
+from labline.schemas.avro import Schema
+from labline.schemas.types import model_of
+from labline.topics.apply import apply, existing_topics
+from labline.topics.declaration import Topic
+from labline.topics.plan import plan
 
 DAYS, EVENTS, ROUNDS = 14, 100_000, 4
 TARGET = 0.5

@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.table import Table
 from stage import EVENTS, LABELS, Stage, days_of_year, stage
 
-from engine.broker.clients import consumer_config
-from engine.broker.reader import partition_offsets, read_range
-from engine.models.environment import environment
-from schemas.avro import SINGLE_OBJECT_MARKER, Schema
-from schemas.engine_schemas import engine_schema
-from topics.naming import line_topics
+from labline.engine.broker.clients import consumer_config
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.models.state.environment import environment
+from labline.schemas.avro import SINGLE_OBJECT_MARKER, Schema
+from labline.schemas.engine_schemas import engine_schema
+from labline.topics.naming import line_topics
 
 DAYS, ROUNDS = 120, 4
 POLL_S, POLL_TIMEOUT_S = 0.05, 10.0

@@ -11,20 +11,20 @@ from typing import Any
 import yaml
 from confluent_kafka import TopicPartition
 
-from engine.broker import embedded
-from engine.broker.clients import admin_client
-from engine.broker.reader import partition_offsets
-from engine.demo.flights_source import DEPARTED, FIRST_DAY, timeline
-from engine.models.registry import Registry
-from engine.models.signing import Signer, generate, load_public_keys
-from engine.promotion.promote import promote
-from engine.publish.publisher import Publisher
-from engine.workspace.catalogue import catalogue
-from engine.workspace.example import make_workspace
-from engine.workspace.workspace import Workspace
-from topics.apply import apply, existing_topics
-from topics.plan import line_topic_declarations, plan
-from topics.steps import Declaration
+from labline.engine.broker.clients import admin_client
+from labline.engine.broker.reader import partition_offsets
+from labline.engine.broker.servers import embedded
+from labline.engine.demo.flights_source import DEPARTED, FIRST_DAY, timeline
+from labline.engine.models.control.registry import Registry
+from labline.engine.models.control.signing import Signer, generate, load_public_keys
+from labline.engine.promotion.promote import promote
+from labline.engine.publish.publisher import Publisher
+from labline.engine.workspace.catalogue import catalogue
+from labline.engine.workspace.example import make_workspace
+from labline.engine.workspace.workspace import Workspace
+from labline.topics.apply import apply, existing_topics
+from labline.topics.plan import line_topic_declarations, plan
+from labline.topics.steps import Declaration
 
 LINE = "flights-delay"
 EVENTS, LABELS = "flights.departed", "flights.arrived"

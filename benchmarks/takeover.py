@@ -16,11 +16,11 @@ from confluent_kafka import Consumer, Producer
 from rich.console import Console
 from rich.table import Table
 
-from engine.broker import embedded
-from engine.broker.clients import admin_client, consumer_config, producer_config
-from topics.apply import apply, existing_topics
-from topics.declaration import Topic
-from topics.plan import declaration, plan
+from labline.engine.broker.clients import admin_client, consumer_config, producer_config
+from labline.engine.broker.servers import embedded
+from labline.topics.apply import apply, existing_topics
+from labline.topics.declaration import Topic
+from labline.topics.plan import declaration, plan
 
 TOPIC, PARTITIONS, RECORDS = "takeover", 4, 400
 TIMEOUT_S = 120

@@ -11,19 +11,17 @@ lab testing
 """
 
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.errors import LablineError
-    from engine.publish.async_publisher import AsyncPublisher
-    from engine.publish.publisher import Publisher
-    from engine.publish.undelivered import UndeliveredError
-    from engine.streams.app import StreamsApp
-    from engine.workspace.workspace import Workspace
     from labline import lab, testing
-    from schemas.avro import SchemaViolation
+    from labline.engine.errors import LablineError
+    from labline.engine.publish.async_publisher import AsyncPublisher
+    from labline.engine.publish.publisher import Publisher
+    from labline.engine.publish.undelivered import UndeliveredError
+    from labline.engine.streams.app import StreamsApp
+    from labline.engine.workspace.workspace import Workspace
+    from labline.schemas.avro import SchemaViolation
 
 __all__ = [
     "AsyncPublisher",
@@ -37,15 +35,14 @@ __all__ = [
     "testing",
 ]
 
-_PACKAGES = ("engine", "lab_replay", "schemas", "topics")
 _PLACES = {
-    "AsyncPublisher": "engine.publish.async_publisher",
-    "LablineError": "engine.errors",
-    "Publisher": "engine.publish.publisher",
-    "SchemaViolation": "schemas.avro",
-    "StreamsApp": "engine.streams.app",
-    "UndeliveredError": "engine.publish.undelivered",
-    "Workspace": "engine.workspace.workspace",
+    "AsyncPublisher": "labline.engine.publish.async_publisher",
+    "LablineError": "labline.engine.errors",
+    "Publisher": "labline.engine.publish.publisher",
+    "SchemaViolation": "labline.schemas.avro",
+    "StreamsApp": "labline.engine.streams.app",
+    "UndeliveredError": "labline.engine.publish.undelivered",
+    "Workspace": "labline.engine.workspace.workspace",
 }
 
 
@@ -56,19 +53,3 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'labline' has no attribute {name!r}")
     return getattr(import_module(_PLACES[name]), name)
-
-
-def _refuse_shadows() -> None:
-    """Say which file hides one of labline's packages: their names are plain words."""
-    home = Path(__file__).resolve().parents[1]
-    for name in _PACKAGES:
-        spec = find_spec(name)
-        found = Path(spec.origin).resolve() if spec and spec.origin else None
-        if found is None or found.parents[1] != home:
-            raise ImportError(
-                f"labline's package {name!r} is hidden by {found or 'a folder of that name'}:"
-                " rename yours, or run from another folder"
-            )
-
-
-_refuse_shadows()

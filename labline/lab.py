@@ -21,13 +21,12 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.cli.lab_history import Asked, Past, past_of
-from engine.errors import LablineError
-from lab_replay.evaluation.headline import figure, headline
-from lab_replay.evaluation.prediction_log import PredictionLog
-from lab_replay.evaluation.result import MEASURES, Costs, ExperimentResult
-from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.frames import (
+from labline.engine.errors import LablineError
+from labline.lab_replay.evaluation.headline import figure, headline
+from labline.lab_replay.evaluation.prediction_log import PredictionLog
+from labline.lab_replay.evaluation.result import MEASURES, Costs, ExperimentResult
+from labline.lab_replay.experiments.experiment import Experiment
+from labline.lab_replay.experiments.frames import (
     FrameKind,
     predictions_frame,
     recording_frame,
@@ -35,8 +34,9 @@ from lab_replay.experiments.frames import (
     slices_frame,
     windows_frame,
 )
-from lab_replay.experiments.run import load_costs, run_experiment, trial_of
-from lab_replay.reports.report import write_report
+from labline.lab_replay.experiments.run import load_costs, run_experiment, trial_of
+from labline.lab_replay.histories.source import Asked, Past, past_of
+from labline.lab_replay.reports.report import write_report
 
 __all__ = ["History", "Outcome", "load", "run"]
 
@@ -153,8 +153,8 @@ class Outcome(NamedTuple):
         tracking_uri
             None: ``MLFLOW_TRACKING_URI``, or else a sqlite file beside the experiments.
         """
-        from lab_replay.experiments.mlflow_log import log_experiment
-        from lab_replay.experiments.run import REPORT
+        from labline.lab_replay.experiments.mlflow_log import log_experiment
+        from labline.lab_replay.experiments.run import REPORT
 
         return log_experiment(
             self.result,

@@ -15,8 +15,8 @@ Examples
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.workspace.workspace import Workspace, known
-from schemas.avro import Rejection, SchemaViolation
+from labline.engine.workspace.workspace import Workspace, known
+from labline.schemas.avro import Rejection, SchemaViolation
 
 __all__ = ["assert_valid", "rejection"]
 

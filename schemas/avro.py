@@ -20,10 +20,10 @@ from fastavro.schema import (
     to_parsing_canonical_form,
 )
 
-from engine.errors import LablineError
-from schemas.constraints import record_check
-from schemas.misfit import fits, misfit
-from schemas.shape import expand, refused
+from labline.engine.errors import LablineError
+from labline.schemas.constraints import record_check
+from labline.schemas.misfit import fits, misfit
+from labline.schemas.shape import expand, refused
 
 SINGLE_OBJECT_MARKER = b"\xc3\x01"
 HEAD_BYTES = 10  # marker and fingerprint
@@ -185,7 +185,7 @@ class Schema:
     def encoder(self) -> Callable[[Mapping[str, object], bytes], bytes]:
         """`encode` itself, of a datum and a head: for who calls it very often."""
         if self._encoder is None:  # made at the first use: most schemas only decode
-            from schemas.encoder import compile_encoder
+            from labline.schemas.encoder import compile_encoder
 
             expanded = expand(self.document)
             self._encoder = compile_encoder(expanded, self._encode_slowly, PAYLOAD_MAX_BYTES)
@@ -253,7 +253,7 @@ def _compiled_at_first_use(schema: Schema, slow: DecodeBody) -> DecodeBody:
     def decode(value: bytes, start: int) -> dict[str, Any] | Rejection:
         nonlocal compiled
         if compiled is None:
-            from schemas.decoder import compile_decoder
+            from labline.schemas.decoder import compile_decoder
 
             compiled = compile_decoder(expand(schema.document), slow)
         return compiled(value, start)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from schemas.shape import AvroType, refused
+from labline.schemas.shape import AvroType, refused
 
 #: The reason and message of what a value breaks, None when it breaks nothing.
 Broken: TypeAlias = tuple[str, str] | None

@@ -7,7 +7,7 @@ from typing import Annotated, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 _M = TypeVar("_M", bound=BaseModel)
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
-from schemas.constraints import Limits, read_limits
-from schemas.shape import AvroType
+from labline.schemas.constraints import Limits, read_limits
+from labline.schemas.shape import AvroType
 
 #: A value and where its body begins -> the record, or why there is none.
 Decode: TypeAlias = Callable[[bytes, int], Any]
@@ -31,7 +31,7 @@ class _Unsure(Exception):  # noqa: N818  # says nothing of right or wrong
 
 
 def compile_decoder(record: Mapping[str, Any], slow: Decode) -> Decode:
-    r"""Return the decoder of a record schema as `schemas.shape.expand` gives it.
+    r"""Return the decoder of a record schema as `labline.schemas.shape.expand` gives it.
 
     Parameters
     ----------

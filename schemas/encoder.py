@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from schemas.constraints import LONG_MAX, NUMBERS, Limits, read_limits
-from schemas.shape import AvroType
-from schemas.varint import UNSIGNED, varint
+from labline.schemas.constraints import LONG_MAX, NUMBERS, Limits, read_limits
+from labline.schemas.shape import AvroType
+from labline.schemas.varint import UNSIGNED, varint
 
 #: A record and the head of its frame -> framed bytes.
 Encode: TypeAlias = Callable[[Mapping[str, object], bytes], bytes]
@@ -36,7 +36,7 @@ def _text(text: object) -> bytes:
 
 
 def compile_encoder(record: Mapping[str, Any], slow: Encode, size_max: int) -> Encode:
-    r"""Return the encoder of a record schema as `schemas.shape.expand` gives it.
+    r"""Return the encoder of a record schema as `labline.schemas.shape.expand` gives it.
 
     Parameters
     ----------

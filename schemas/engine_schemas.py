@@ -4,8 +4,8 @@ import json
 from functools import cache
 from importlib.resources import files
 
-from engine.errors import LablineError
-from schemas.avro import Schema
+from labline.engine.errors import LablineError
+from labline.schemas.avro import Schema
 
 
 @cache

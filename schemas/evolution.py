@@ -8,9 +8,9 @@ it wrote; ``FORWARD``: the one before it reads what the new one writes; ``FULL``
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from schemas.resolution import dotted, part, problems
-from schemas.shape import AvroType, expand
-from schemas.types import is_value
+from labline.schemas.resolution import dotted, part, problems
+from labline.schemas.shape import AvroType, expand
+from labline.schemas.types import is_value
 
 __all__ = ["Level", "check_evolution", "faulty_defaults", "problems", "strictest"]
 

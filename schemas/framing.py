@@ -8,7 +8,7 @@ A line reads with one schema, the reader's; records of older and newer versions 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from schemas.avro import (
+from labline.schemas.avro import (
     EMPTY,
     HEAD_BYTES,
     PAYLOAD_MAX_BYTES,

@@ -13,10 +13,10 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.errors import LablineError
-from schemas.avro import Schema
-from schemas.declarations import checked
-from schemas.evolution import Level, check_evolution
+from labline.engine.errors import LablineError
+from labline.schemas.avro import Schema
+from labline.schemas.declarations import checked
+from labline.schemas.evolution import Level, check_evolution
 
 RELEASED_FILE = "released.json"
 REASONS_SHOWN = 5

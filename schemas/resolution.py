@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 from fastavro.schema import to_parsing_canonical_form
 
-from schemas.constraints import NUMBERS, TEXTS, Limits, read_limits
-from schemas.shape import NAMED, AvroType, expand
-from schemas.types import is_value
+from labline.schemas.constraints import NUMBERS, TEXTS, Limits, read_limits
+from labline.schemas.shape import NAMED, AvroType, expand
+from labline.schemas.types import is_value
 
 PROMOTIONS = {
     "int": ("long", "float", "double"),

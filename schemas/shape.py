@@ -7,7 +7,7 @@ depth) and values of no bytes (five bytes that say "three million nulls") would 
 import re
 from typing import Any, TypeAlias
 
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 AvroType: TypeAlias = str | list[Any] | dict[str, Any]
 
@@ -40,7 +40,7 @@ def expand(document: object) -> dict[str, Any]:
     'A'
     >>> expand({"type": "record", "name": "A", "fields": [{"name": "x", "type": "null"}]})
     Traceback (most recent call last):
-    engine.errors.LablineError: LL-SCHEMA-REFUSED: A.x: null takes no bytes
+    labline.engine.errors.LablineError: LL-SCHEMA-REFUSED: A.x: null takes no bytes
       remedy: use it as a branch of a union, or leave the field out
     """
     if not isinstance(document, dict) or document.get("type") != "record":

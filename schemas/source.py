@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from itertools import chain, count
 from typing import Any, Literal
 
-from schemas.avro import Schema
-from schemas.shape import expand
-from schemas.types import STRICT, TAKEN, attributes, build
+from labline.schemas.avro import Schema
+from labline.schemas.shape import expand
+from labline.schemas.types import STRICT, TAKEN, attributes, build
 
 _HEAD = '''"""Events as their schemas say: made by labline schemas types, never edited."""
 

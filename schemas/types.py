@@ -1,6 +1,6 @@
 """Types for people: pydantic models that take exactly the records that a schema takes.
 
-`model_of` makes one at once; `schemas.source` writes them down for a type checker and an editor.
+`model_of` makes one at once; `source` writes them down for type checkers and editors.
 Both walk a schema the same way and differ in what they build. Where they differ from
 `Schema.encode`:
 
@@ -19,9 +19,9 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from schemas.avro import Schema
-from schemas.constraints import DOUBLE_MAX, Limits, read_limits
-from schemas.shape import AvroType, expand
+from labline.schemas.avro import Schema
+from labline.schemas.constraints import DOUBLE_MAX, Limits, read_limits
+from labline.schemas.shape import AvroType, expand
 
 STRICT = ConfigDict(
     strict=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.broker import apicurio, embedded
+from labline.engine.broker.servers import apicurio, embedded
 
 CHECK = {"log.retention.check.interval.ms": "1000"}
 

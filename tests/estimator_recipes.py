@@ -1,4 +1,4 @@
-"""A recipe for each estimator that is not in `tests.unit.test_state`, by kind of line.
+"""A recipe for each estimator that is not in `tests.unit.models.test_state`, by kind of line.
 
 As a program it trains them all and says what it found: the same under every hash seed.
 """
@@ -17,10 +17,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from engine.core.state_digest import state_digest
-from engine.models.adapters import adapted
-from engine.models.recipes import parse
-from engine.models.state import dump, load
+from labline.engine.core.state_digest import state_digest
+from labline.engine.models.adapters import adapted
+from labline.engine.models.recipes.language import parse
+from labline.engine.models.state.unpickle import dump, load
 
 EVENTS, AFTER = 1_200, 100
 CLASSES = ("left", "middle", "right")

@@ -18,8 +18,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from engine.errors import LablineError
-from topics.steps import Alter, Create, Declaration, Existing, Found, Refuse, Step
+from labline.engine.errors import LablineError
+from labline.topics.steps import Alter, Create, Declaration, Existing, Found, Refuse, Step
 
 TIMEOUT_S = 30.0
 POLL_S = 0.02

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from topics.declaration import FOREVER_MS
-from topics.naming import CONTROL_TOPIC
-from topics.steps import (
+from labline.topics.declaration import FOREVER_MS
+from labline.topics.naming import CONTROL_TOPIC
+from labline.topics.steps import (
     Alter,
     Declaration,
     Found,

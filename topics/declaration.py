@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from engine.errors import LablineError
-from schemas.declarations import checked
-from schemas.evolution import DEFAULT_LEVEL, Level
-from topics.naming import TAKEN_PREFIXES
+from labline.engine.errors import LablineError
+from labline.schemas.declarations import checked
+from labline.schemas.evolution import DEFAULT_LEVEL, Level
+from labline.topics.naming import TAKEN_PREFIXES
 
 FOREVER = "forever"
 FOREVER_MS = -1  # as Kafka writes it

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 CONTROL_TOPIC = "labline.control"
 TAKEN_PREFIXES = ("lab.", "labline.")  # the lab's own, and the engine's own
@@ -47,7 +47,7 @@ def check_name(name: str) -> str:
     'flights.departed'
     >>> check_name("flights departed")
     Traceback (most recent call last):
-    engine.errors.LablineError: LL-TOPIC-NAME: Kafka has no topics named 'flights departed'
+    labline.engine.errors.LablineError: LL-TOPIC-NAME: Kafka has no topics named 'flights departed'
       remedy: use up to 249 letters, digits, '.', '_' and '-'
     """
     if not _NAME.fullmatch(name) or name in (".", ".."):

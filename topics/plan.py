@@ -8,10 +8,10 @@ that others made: each wants an explicit word. Partitions never shrink.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from topics.compare import KEPT, KEPT_BYTES, NO_WORDS, POLICY, SIZE, STAMP, Words, compare
-from topics.declaration import FOREVER_MS, Topic
-from topics.naming import CONTROL_TOPIC, check_name, line_topics
-from topics.steps import Alter, Create, Declaration, Existing, Refuse, Step
+from labline.topics.compare import KEPT, KEPT_BYTES, NO_WORDS, POLICY, SIZE, STAMP, Words, compare
+from labline.topics.declaration import FOREVER_MS, Topic
+from labline.topics.naming import CONTROL_TOPIC, check_name, line_topics
+from labline.topics.steps import Alter, Create, Declaration, Existing, Refuse, Step
 
 MESSAGE_MAX_BYTES = 1_048_588  # Kafka's default for a record batch
 DLQ_MESSAGE_MAX_BYTES = 2 * MESSAGE_MAX_BYTES  # the original, and the headers that say why
@@ -24,7 +24,7 @@ def plan(
 
     Examples
     --------
-    >>> from topics.steps import Found
+    >>> from labline.topics.steps import Found
     >>> topic = declaration(Topic(name="flights", schema="f", key="id"))
     >>> print(*plan([topic], {}))
     create flights: 4 partitions, kept for ever

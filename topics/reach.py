@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from topics.declaration import FOREVER_MS
-from topics.naming import CONTROL_TOPIC, line_topics
-from topics.steps import retention_text
+from labline.topics.declaration import FOREVER_MS
+from labline.topics.naming import CONTROL_TOPIC, line_topics
+from labline.topics.steps import retention_text
 
 
 class Reach(NamedTuple):

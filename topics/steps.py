@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from topics.declaration import FOREVER_MS
+from labline.topics.declaration import FOREVER_MS
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from engine.broker.clients import consumer_config
+from labline.engine.broker.clients import consumer_config
 
 TIMEOUT_S = 10.0
 AGAIN_S = 0.05

@@ -6,9 +6,9 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from engine.broker.clients import admin_client
-from engine.broker.commits import when_loaded
-from engine.errors import LablineError
+from labline.engine.broker.clients import admin_client
+from labline.engine.broker.commits import when_loaded
+from labline.engine.errors import LablineError
 
 GONE_S = 15.0  # a scorer that was stopped or killed stays a member until its session ends
 AGAIN_S = 0.2

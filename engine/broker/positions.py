@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from confluent_kafka import IsolationLevel
 from confluent_kafka.admin import OffsetSpec
 
-from engine.broker.clients import admin_client
-from engine.broker.reader import listed, partition_offsets
-from engine.errors import LablineError
+from labline.engine.broker.clients import admin_client
+from labline.engine.broker.reader import listed, partition_offsets
+from labline.engine.errors import LablineError
 
 
 def parse_time_ms(text: str) -> int:

@@ -15,9 +15,9 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from engine.broker.clients import admin_client, consumer_config
-from engine.core.record import Record
-from engine.errors import LablineError
+from labline.engine.broker.clients import admin_client, consumer_config
+from labline.engine.core.record import Record
+from labline.engine.errors import LablineError
 
 Place = tuple[str, int]  # topic, partition
 

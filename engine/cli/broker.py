@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.options import JsonOption, WorkspaceOption, workspace_folder
+from labline.engine.cli.shared.options import JsonOption, WorkspaceOption, workspace_folder
 
 PortOption = Annotated[
     int | None,
@@ -24,8 +24,8 @@ def up(
     port: PortOption = None, registry: RegistryOption = False, workspace: WorkspaceOption = None
 ) -> None:
     """Start the embedded Kafka, or find the one that runs; print its address."""
-    from engine.broker import apicurio, embedded
-    from engine.cli.progress import counting
+    from labline.engine.broker.servers import apicurio, embedded
+    from labline.engine.cli.shared.progress import counting
 
     root = _root(workspace)
     typer.echo(embedded.start(root, port=port, progress=_say, bar=counting).bootstrap)
@@ -37,7 +37,7 @@ def up(
 
 def down(workspace: WorkspaceOption = None) -> None:
     """Stop the embedded Kafka and schema registry; topics and schemas stay."""
-    from engine.broker import apicurio, embedded
+    from labline.engine.broker.servers import apicurio, embedded
 
     root = _root(workspace)
     registry, broker = apicurio.stop(root), embedded.stop(root)
@@ -46,7 +46,7 @@ def down(workspace: WorkspaceOption = None) -> None:
 
 def status(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
     """Say whether the embedded Kafka and schema registry run, and where; exit 1 without Kafka."""
-    from engine.broker import apicurio, embedded
+    from labline.engine.broker.servers import apicurio, embedded
 
     root = _root(workspace)
     broker, registry = embedded.find(root), apicurio.find(root)

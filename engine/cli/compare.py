@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.options import JsonOption, WorkspaceOption
-from engine.errors import LablineError
-from engine.workspace.workspace import Workspace
+from labline.engine.cli.shared.options import JsonOption, WorkspaceOption
+from labline.engine.errors import LablineError
+from labline.engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from lab_replay.evaluation.clock import Clock
-    from lab_replay.evaluation.compare import Comparison
-    from lab_replay.evaluation.prediction_log import PredictionLog
-    from lab_replay.evaluation.result import Versus
+    from labline.lab_replay.evaluation.compare import Comparison
+    from labline.lab_replay.evaluation.prediction_log import PredictionLog
+    from labline.lab_replay.evaluation.result import Versus
+    from labline.lab_replay.evaluation.time_kind import Clock
 
 PLOT_ROWS, PLOT_WIDTH = 16, 61
 
@@ -42,9 +42,9 @@ def compare(
 
     Events of an experiment's warm-up are not counted.
     """
-    from lab_replay.evaluation.clock import clock_of
-    from lab_replay.evaluation.compare import compare as compared
-    from lab_replay.evaluation.headline import uncompared
+    from labline.lab_replay.evaluation.compare import compare as compared
+    from labline.lab_replay.evaluation.headline import uncompared
+    from labline.lab_replay.evaluation.time_kind import clock_of
 
     space = Workspace.find(workspace)
     log, name, other = _paired(space.state_dir / "experiments", one, two, experiment)
@@ -73,15 +73,15 @@ def sentence(name: str, found: "Versus", clock: "Clock" = "recorded") -> str:
 
     Examples
     --------
-    >>> from lab_replay.evaluation.result import Versus
+    >>> from labline.lab_replay.evaluation.result import Versus
     >>> print(sentence("linear", Versus(
     ...     other="tree", loss="brier", events=9_000, difference=-0.02, low=-0.03, high=-0.01,
     ...     alpha=0.05, verdict="better", decided_at=7_104, decided_ms=1_359_893_400_000)))
     linear is better than tree: its Brier score is 0.0200 lower on average, certain at 95 % since \
 label 7,104 (2013-02-03 12:10 UTC).
     """
-    from lab_replay.evaluation.clock import minute_of
-    from lab_replay.evaluation.headline import loss_title
+    from labline.lab_replay.evaluation.headline import loss_title
+    from labline.lab_replay.evaluation.time_kind import minute_of
 
     title = loss_title(found)
     if found.decided_at is None or found.decided_ms is None:
@@ -129,7 +129,7 @@ def _paired(
     folder: Path, one: str, two: str, experiment: str | None
 ) -> tuple["PredictionLog", str, str]:
     """Return a log that holds both candidates, and their names in it."""
-    from lab_replay.evaluation.compare import aligned
+    from labline.lab_replay.evaluation.compare import aligned
 
     (first, name), (second, other) = (_split(folder, each, experiment) for each in (one, two))
     log = _log(folder, first, name)
@@ -158,8 +158,8 @@ def _split(folder: Path, named: str, experiment: str | None) -> tuple[str, str]:
 
 def _experiments(folder: Path) -> list[str]:
     """Return those whose predictions and result are both there."""
-    from lab_replay.evaluation.prediction_log import PREDICTIONS
-    from lab_replay.evaluation.result import RESULT
+    from labline.lab_replay.evaluation.prediction_log import PREDICTIONS
+    from labline.lab_replay.evaluation.result import RESULT
 
     return sorted(
         found.parent.name
@@ -170,8 +170,8 @@ def _experiments(folder: Path) -> list[str]:
 
 def _log(folder: Path, experiment: str, name: str) -> "PredictionLog":
     """Return an experiment's predictions after its warm-up, in which the candidate is."""
-    from lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
-    from lab_replay.evaluation.result import RESULT, ExperimentResult
+    from labline.lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
+    from labline.lab_replay.evaluation.result import RESULT, ExperimentResult
 
     known = _experiments(folder)
     if experiment not in known:

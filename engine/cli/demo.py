@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.options import JsonOption
-from engine.cli.progress import counting
+from labline.engine.cli.shared.options import JsonOption
+from labline.engine.cli.shared.progress import counting
 
 FOLDER = Path("labline-demo")
 
@@ -26,8 +26,8 @@ def demo(
     """Run the main job, start to end, on real flights and a real Kafka; about two minutes."""
     from rich.console import Console
 
-    from engine.demo.run import run_demo
-    from engine.demo.summary import checks, document, view
+    from labline.engine.demo.run import run_demo
+    from labline.engine.demo.summary import checks, document, view
 
     signal.signal(signal.SIGTERM, _interrupt)  # so that what it started ends with it
     done = run_demo(folder, month, _bar, keep=keep)

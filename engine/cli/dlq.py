@@ -7,19 +7,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.cli.read import decoder_of, write_lines
-from engine.core.dead_letter import TIMESTAMP_HEADER
-from engine.core.moment import moment_of
-from engine.ops.dead_letters import (
+from labline.engine.cli.read import decoder_of, write_lines
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.core.dead_letter import TIMESTAMP_HEADER
+from labline.engine.core.moment import moment_of
+from labline.engine.ops.dead_letters import (
     DeadLetter,
     Group,
     group_letters,
     read_letter,
     read_letters,
 )
-from engine.ops.decoding import Decoder, Shown, key_text
-from engine.workspace.workspace import bootstrap_anywhere
+from labline.engine.ops.decoding import Decoder, Shown, key_text
+from labline.engine.workspace.workspace import bootstrap_anywhere
 
 LineArgument = Annotated[str, typer.Argument(metavar="LINE", help="Name of the line.")]
 

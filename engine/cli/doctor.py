@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.workspace.workspace import Workspace
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.text import Text
 
-    from engine.ops.health import Finding, Severity
+    from labline.engine.ops.health import Finding, Severity
 
 SIGNS: "dict[Severity, tuple[str, str]]" = {
     "ok": ("✓", "green"),
@@ -33,8 +33,8 @@ def doctor(
     """
     from rich.console import Console
 
-    from engine.ops.doctor import diagnose
-    from engine.ops.doctor_facts import fetch_facts
+    from labline.engine.ops.doctor import diagnose
+    from labline.engine.ops.doctor_facts import fetch_facts
 
     space = Workspace.find(workspace)
     with Console(stderr=True).status("looking …"):

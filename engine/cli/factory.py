@@ -9,14 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.cli.read import write_lines
-from engine.core.line import Line
-from engine.errors import LablineError
-from engine.workspace.workspace import Workspace
+from labline.engine.cli.read import write_lines
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.core.line import Line
+from labline.engine.errors import LablineError
+from labline.engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:  # it needs river, which other commands do without
-    from engine.factory.offsets import Standing
+    from labline.engine.factory.offsets import Standing
 
 factory = typer.Typer(help="Promoted models, running as stream processors.")
 
@@ -38,8 +38,8 @@ def run(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Score and learn until Ctrl-C; the scorers finish their transactions first."""
-    from engine.factory.worker import WorkerOptions, run_worker
-    from engine.logs import configure
+    from labline.engine.factory.worker import WorkerOptions, run_worker
+    from labline.engine.logs import configure
 
     space = Workspace.find(workspace)
     names = tuple(lines or space.lines())
@@ -80,7 +80,7 @@ def offsets(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Compare committed offsets with the journal; exit 1 when they differ and nothing is done."""
-    from engine.factory import offsets as found
+    from labline.engine.factory import offsets as found
 
     if restore and accept:
         raise typer.BadParameter("--restore or --accept, not both")
@@ -102,8 +102,8 @@ def offsets(
 
 
 def _revision(space: Workspace, broker: str, line: str) -> int:
-    from engine.models.signing import load_public_keys
-    from engine.promotion.promote import read_control
+    from labline.engine.models.control.signing import load_public_keys
+    from labline.engine.promotion.promote import read_control
 
     revision = read_control(broker, load_public_keys(space.keys_dir)).lines.get(line)
     if revision is None:

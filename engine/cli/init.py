@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 if TYPE_CHECKING:
-    from engine.core.line import Kind
-    from engine.workspace.guess import Roles
+    from labline.engine.core.line import Kind
+    from labline.engine.workspace.guess import Roles
 
 NO_EXAMPLE = "none"
 
@@ -76,14 +76,14 @@ def init(
             "LL-INIT-ROLES", "columns were named, but no file", "say which: --from events.csv"
         )
     if csv is None and example == NO_EXAMPLE:
-        from engine.workspace.scaffold import bare_workspace
+        from labline.engine.workspace.scaffold import bare_workspace
 
         bare_workspace(folder, _name(line, folder))
         _make_keys(folder)
         _say(f"{folder} is a workspace. Next: declare schemas/NAME/v1.avsc and topics/NAME.toml")
         return
     if csv is None:
-        from engine.workspace.example import make_workspace
+        from labline.engine.workspace.example import make_workspace
 
         make_workspace(folder, example)
         _make_keys(folder)
@@ -96,7 +96,7 @@ def init(
             f"the columns are {', '.join(_header(csv)[:30])}; where none of them is a time, "
             "add one to the file",
         )
-    from engine.workspace.guess import Roles
+    from labline.engine.workspace.guess import Roles
 
     roles = Roles(
         tuple(identity), time, key, label, label_time, label_true,
@@ -106,7 +106,7 @@ def init(
 
 
 def _kind(told: str | None, label: str | None, label_true: str | None) -> "Kind | None":
-    from engine.workspace.label_kind import KINDS
+    from labline.engine.workspace.label_kind import KINDS
 
     known = next((kind for kind in KINDS if kind == told), None)
     if told is not None and known is None:
@@ -129,10 +129,10 @@ def _kind(told: str | None, label: str | None, label_true: str | None) -> "Kind 
 def _init_from(folder: Path, csv: Path, roles: "Roles", name: str) -> None:
     from rich.console import Console
 
-    from engine.cli.init_report import guess_table, to_check
-    from engine.workspace.csv_table import csv_table
-    from engine.workspace.inference import infer
-    from engine.workspace.scaffold import next_commands, scaffold
+    from labline.engine.cli.shared.init_report import guess_table, to_check
+    from labline.engine.workspace.csv_table import csv_table
+    from labline.engine.workspace.inference import infer
+    from labline.engine.workspace.scaffold import next_commands, scaffold
 
     with _opened(csv) as lines:
         guess = infer(csv_table(lines), roles)
@@ -163,7 +163,7 @@ def _name(line: str | None, folder: Path) -> str:
 
 
 def _header(csv: Path) -> list[str]:
-    from engine.workspace.csv_table import csv_table
+    from labline.engine.workspace.csv_table import csv_table
 
     with _opened(csv) as lines:
         _, header = next(csv_table(lines), (0, None))
@@ -188,10 +188,10 @@ def _opened(csv: Path) -> Iterator[TextIO]:
 
 
 def _make_keys(folder: Path) -> None:
-    from engine.workspace.workspace import Workspace
+    from labline.engine.workspace.workspace import Workspace
 
     try:
-        from engine.models.signing import generate
+        from labline.engine.models.control.signing import generate
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != "cryptography":
             raise

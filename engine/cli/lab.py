@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.lab_history import Asked, Past, past_of
-from engine.cli.options import JsonOption, WorkspaceOption
-from engine.cli.progress import counting, scaled
-from engine.workspace.workspace import Workspace
+from labline.engine.cli.shared.options import JsonOption, WorkspaceOption
+from labline.engine.cli.shared.progress import counting, scaled
+from labline.engine.workspace.workspace import Workspace
+from labline.lab_replay.histories.source import Asked, Past, past_of
 
 if TYPE_CHECKING:
-    from lab_replay.evaluation.result import ExperimentResult
-    from lab_replay.experiments.experiment import Experiment
+    from labline.lab_replay.evaluation.result import ExperimentResult
+    from labline.lab_replay.experiments.experiment import Experiment
 
 lab = typer.Typer(help="Replay history, compare learners, re-run the factory's past.")
 
@@ -61,8 +61,8 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Replay history over recipes, beside baselines; table and report. A file needs no broker."""
-    from lab_replay.experiments.experiment import Experiment
-    from lab_replay.experiments.models import named
+    from labline.lab_replay.experiments.experiment import Experiment
+    from labline.lab_replay.experiments.models import named
 
     asked = Asked(line, id_column, time_column, label_column, kind, label_time)
     past = past_of(source, asked, workspace)
@@ -92,9 +92,9 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Replay history over an experiment's recipes; table, report, registered versions."""
-    from engine.cli.lab_history import past_of_experiment
-    from lab_replay.experiments.experiment import Experiment
-    from lab_replay.experiments.mlflow_place import is_installed, not_installed
+    from labline.lab_replay.experiments.experiment import Experiment
+    from labline.lab_replay.experiments.mlflow_place import is_installed, not_installed
+    from labline.lab_replay.histories.source import past_of_experiment
 
     if mlflow and not is_installed():
         raise not_installed()
@@ -113,8 +113,8 @@ def run(
 def _replayed(
     declared: "Experiment", past: Past, scheduler: str | None, source: str = ""
 ) -> "ExperimentResult":
-    from lab_replay.experiments.run import learners_of, run_experiment, trial_of
-    from lab_replay.replay.replay import records_of
+    from labline.lab_replay.experiments.run import learners_of, run_experiment, trial_of
+    from labline.lab_replay.replay.replay import records_of
 
     trial = trial_of(declared, past.line, past.schemas, past.recording, past.writers, source)
     total = records_of(
@@ -141,9 +141,9 @@ def _replayed(
 
 def _register(result: "ExperimentResult", space: Workspace) -> None:
     """Register what could be promoted; who cannot sign has the figures all the same."""
-    from engine.models.registry import Registry
-    from engine.models.signing import Signer, load_public_keys
-    from lab_replay.experiments.run import register
+    from labline.engine.models.control.registry import Registry
+    from labline.engine.models.control.signing import Signer, load_public_keys
+    from labline.lab_replay.experiments.run import register
 
     if not space.private_key.is_file():
         typer.echo("nothing registered: no signing key; labline models keygen makes one", err=True)
@@ -158,18 +158,18 @@ def _log_to_mlflow(
     result: "ExperimentResult", folder: Path, state_dir: Path, *, again: bool
 ) -> None:
     """Log a result, unless this one is known to be there; `again`: whatever is known."""
-    from lab_replay.evaluation.result import RESULT
-    from lab_replay.experiments.mlflow_place import (
+    from labline.lab_replay.evaluation.result import RESULT
+    from labline.lab_replay.experiments.mlflow_place import (
         how_to_look,
         is_logged,
         mark_logged,
         tracking_uri_of,
     )
-    from lab_replay.experiments.run import REPORT, load_costs
+    from labline.lab_replay.experiments.run import REPORT, load_costs
 
     uri, files = tracking_uri_of(state_dir), (RESULT, REPORT)
     if again or not is_logged(folder, files, uri):
-        from lab_replay.experiments.mlflow_log import log_experiment
+        from labline.lab_replay.experiments.mlflow_log import log_experiment
 
         with counting("logging to MLflow", len(result.candidates)) as progress:
             runs = log_experiment(
@@ -189,9 +189,9 @@ def _show(result: "ExperimentResult", folder: Path, as_json: bool) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from lab_replay.evaluation.headline import headline
-    from lab_replay.evaluation.table import result_table
-    from lab_replay.experiments.run import REPORT, load_costs
+    from labline.lab_replay.evaluation.headline import headline
+    from labline.lab_replay.evaluation.table import result_table
+    from labline.lab_replay.experiments.run import REPORT, load_costs
 
     if as_json:
         typer.echo(result.to_json())

@@ -15,11 +15,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.cli.read import write_lines
-from engine.ops.lag import LOOK_MAX_RECORDS, GroupLag, PartitionLag, group_as_json
-from engine.ops.lag_facts import lags
-from engine.workspace.workspace import bootstrap_anywhere
+from labline.engine.cli.read import write_lines
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.ops.lag import LOOK_MAX_RECORDS, GroupLag, PartitionLag, group_as_json
+from labline.engine.ops.lag_facts import lags
+from labline.engine.workspace.workspace import bootstrap_anywhere
 
 WATCH_EVERY_S = 2.0
 UNKNOWN = "-"

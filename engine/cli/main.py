@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from confluent_kafka import KafkaException
 
-from engine.cli import (
+from labline.engine.cli import (
     broker,
     compare,
     demo,
@@ -29,7 +29,7 @@ from engine.cli import (
     upgrade,
     whatif,
 )
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 app = typer.Typer(
     name="labline",

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.workspace.workspace import Workspace
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.workspace.workspace import Workspace
 
 models = typer.Typer(help="The registry of signed model versions.")
 
@@ -14,8 +14,8 @@ models = typer.Typer(help="The registry of signed model versions.")
 @models.command("list")
 def list_models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List model versions, their signatures checked."""
-    from engine.models.registry import Registry
-    from engine.models.signing import load_public_keys
+    from labline.engine.models.control.registry import Registry
+    from labline.engine.models.control.signing import load_public_keys
 
     space = Workspace.find(workspace)
     registry = Registry(space.models_dir, load_public_keys(space.keys_dir))
@@ -28,7 +28,7 @@ def list_models(workspace: WorkspaceOption = None, as_json: JsonOption = False) 
 @models.command("keygen")
 def keygen(workspace: WorkspaceOption = None) -> None:
     """Make this workspace's signing key, unless it has one."""
-    from engine.models.signing import generate
+    from labline.engine.models.control.signing import generate
 
     space = Workspace.find(workspace)
     key = generate(space.private_key, space.keys_dir / "operator.pub")
@@ -44,7 +44,7 @@ def promote(
     as_json: JsonOption = False,
 ) -> None:
     """Put a model version in a slot of a line: one signed record on the control topic."""
-    from engine.promotion.promote import promote as put
+    from labline.engine.promotion.promote import promote as put
 
     space = Workspace.find(workspace)
     revision = put(space, space.bootstrap(bootstrap), version, line, slot)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.cli.past import line_past
-from engine.cli.progress import counting
+from labline.engine.cli.shared.line_past import line_past
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.cli.shared.progress import counting
 
 LineArgument = Annotated[str, typer.Argument(help="Name of a line.", show_default=False)]
 
@@ -30,9 +30,9 @@ def parity(
     """Re-run the factory's journal: equal, or where and how far not. Exit 1 unless equal."""
     from rich.console import Console
 
-    from lab_replay.past.parity import EQUAL
-    from lab_replay.past.parity import parity as rerun
-    from lab_replay.past.parity_table import consistency_tables
+    from labline.lab_replay.parity.parity import EQUAL
+    from labline.lab_replay.parity.parity import parity as rerun
+    from labline.lab_replay.parity.parity_table import consistency_tables
 
     past = line_past(line, bootstrap, workspace)
     with counting("re-running partitions", past.partitions) as progress:

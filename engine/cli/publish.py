@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 
 import typer
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.cli.publish_report import Rejects, say, say_summary, say_unsure
-from engine.errors import LablineError
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.cli.shared.publish_report import Rejects, say, say_summary, say_unsure
+from labline.engine.errors import LablineError
 
 if TYPE_CHECKING:
-    from engine.publish.progress_file import Progress, ProgressFile
-    from engine.publish.rows import Row
-    from engine.publish.sending import Tally
-    from engine.workspace.workspace import Workspace
-    from schemas.avro import Schema
-    from topics.declaration import Topic
+    from labline.engine.publish.progress_file import Progress, ProgressFile
+    from labline.engine.publish.rows import Row
+    from labline.engine.publish.sending import Tally
+    from labline.engine.workspace.workspace import Workspace
+    from labline.schemas.avro import Schema
+    from labline.topics.declaration import Topic
 
 STDIN = "-"
 INTERRUPTED = 130  # as a shell says that Ctrl-C ended it
@@ -94,7 +94,7 @@ def publish(
 
     Ctrl-C ends it cleanly (130): --continue then goes on where it stopped. Counts are the file's.
     """
-    from engine.workspace.workspace import Workspace, known
+    from labline.engine.workspace.workspace import Workspace, known
 
     began_s = time.monotonic()
     space = Workspace.find(workspace)
@@ -124,9 +124,9 @@ def _publish(
     bootstrap: str | None,
     register: bool,
 ) -> "Tally":
-    from engine.cli.publish_progress import publish_bar
-    from engine.publish.publisher import Publisher
-    from engine.publish.sending import Pace, Sender, Stop, Tally
+    from labline.engine.cli.shared.publish_progress import publish_bar
+    from labline.engine.publish.publisher import Publisher
+    from labline.engine.publish.sending import Pace, Sender, Stop, Tally
 
     schema = space.released_schema_of(declared)
     broker = space.bootstrap(bootstrap)
@@ -173,9 +173,9 @@ def _progress(
     space: "Workspace", broker: str, told: _Told
 ) -> "tuple[ProgressFile | None, Progress | None]":
     """Return where progress is kept, and what of it counts; for stdin there is none."""
-    from engine.broker.clients import admin_client
-    from engine.publish.progress_file import Identity, ProgressFile
-    from engine.publish.publisher import TIMEOUT_S
+    from labline.engine.broker.clients import admin_client
+    from labline.engine.publish.progress_file import Identity, ProgressFile
+    from labline.engine.publish.publisher import TIMEOUT_S
 
     if told.file == STDIN:
         if told.again:
@@ -213,7 +213,7 @@ def _head(
     space: "Workspace", declared: "Topic", schema: "Schema", *, register: bool
 ) -> bytes | None:
     """Return what stands before each value: the registry's id, where there is a registry."""
-    from schemas.framing import confluent_head
+    from labline.schemas.framing import confluent_head
 
     registry = space.registry()
     if registry is None:
@@ -231,7 +231,7 @@ def _head(
 
 
 def _rows(lines: TextIO, told: _Told, schema: "Schema") -> "Iterator[Row]":
-    from engine.publish.rows import csv_rows, in_time_order, json_rows
+    from labline.engine.publish.rows import csv_rows, in_time_order, json_rows
 
     if told.form is Format.CSV:
         rows = csv_rows(lines, schema, lambda names: _say_unknown(names, schema))

@@ -11,11 +11,11 @@ from typing import Annotated, TextIO
 
 import typer
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.errors import LablineError
-from engine.ops.decoding import Decoder
-from engine.ops.reading import Placed, as_json, as_text, follow, read_stretch, stretch
-from engine.workspace.workspace import Workspace, bootstrap_anywhere
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.errors import LablineError
+from labline.engine.ops.decoding import Decoder
+from labline.engine.ops.reading import Placed, as_json, as_text, follow, read_stretch, stretch
+from labline.engine.workspace.workspace import Workspace, bootstrap_anywhere
 
 
 def read(

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.options import BootstrapOption, WorkspaceOption
-from engine.cli.progress import counting
-from engine.errors import LablineError
+from labline.engine.cli.shared.options import BootstrapOption, WorkspaceOption
+from labline.engine.cli.shared.progress import counting
+from labline.engine.errors import LablineError
 
 if TYPE_CHECKING:
-    from lab_replay.recordings.ranges import Ranges
-    from lab_replay.recordings.recording_format import Manifest
-    from lab_replay.recordings.redact import Redactor
+    from labline.lab_replay.recordings.ranges import Ranges
+    from labline.lab_replay.recordings.recording_format import Manifest
+    from labline.lab_replay.recordings.redact import Redactor
 
 INTERRUPTED = 130  # as a shell says that Ctrl-C ended it
 
@@ -77,11 +77,11 @@ def record(
                 "--file takes a whole file as it is",
                 "leave out --from, --to and --redact: take lines and columns out of the file",
             )
-        from engine.cli.record_file import record_file
+        from labline.engine.cli.record_file import record_file
 
         manifest = record_file(topics, file, out, workspace)
     else:
-        from engine.workspace.workspace import bootstrap_anywhere
+        from labline.engine.workspace.workspace import bootstrap_anywhere
 
         redactors = _redactors(topics, redact or [], workspace, keys=redact_key)
         broker = bootstrap_anywhere(bootstrap, workspace)
@@ -101,8 +101,8 @@ def _record(
     until: list[str],
     redactors: "dict[str, Redactor]",
 ) -> "Manifest":
-    from lab_replay.recordings.recorder import record as record_topics
-    from lab_replay.recordings.recorder import recording_ranges
+    from labline.lab_replay.recordings.recorder import record as record_topics
+    from labline.lab_replay.recordings.recorder import recording_ranges
 
     ranges = recording_ranges(broker, topics, out, since=since, until=until, redactors=redactors)
     with counting("recording", _offsets(ranges)) as progress:
@@ -125,9 +125,9 @@ def _redactors(
 ) -> "dict[str, Redactor]":
     if not fields and not keys:
         return {}
-    from engine.broker.schema_registry import Writers
-    from engine.workspace.workspace import Workspace, known
-    from lab_replay.recordings.redact import Redactor, check_joined, redacted_fields
+    from labline.engine.broker.registry.schema_registry import Writers
+    from labline.engine.workspace.workspace import Workspace, known
+    from labline.lab_replay.recordings.redact import Redactor, check_joined, redacted_fields
 
     if not fields:
         return {topic: Redactor({}, (), keys=True) for topic in topics}

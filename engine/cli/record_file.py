@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import typer
 
-from engine.cli.progress import counting
-from engine.errors import LablineError
-from lab_replay.files.history import FROM_FILE
-from lab_replay.files.order import in_time_order
-from lab_replay.recordings.recording_format import MANIFEST, Manifest, write_manifest
-from lab_replay.recordings.spread import Spread
-from lab_replay.recordings.unfinished import begin_anew
-from topics.partitioning import partition_of
+from labline.engine.cli.shared.progress import counting
+from labline.engine.errors import LablineError
+from labline.lab_replay.histories.history import FROM_FILE
+from labline.lab_replay.histories.order import in_time_order
+from labline.lab_replay.recordings.partition_files import Spread
+from labline.lab_replay.recordings.recording_format import MANIFEST, Manifest, write_manifest
+from labline.lab_replay.recordings.unfinished import begin_anew
+from labline.topics.partitioning import partition_of
 
 if TYPE_CHECKING:
-    from engine.publish.rows import Row
-    from engine.workspace.workspace import Workspace
-    from lab_replay.files.tables import Table
-    from schemas.avro import Schema
+    from labline.engine.publish.rows import Row
+    from labline.engine.workspace.workspace import Workspace
+    from labline.lab_replay.histories.tables import Table
+    from labline.schemas.avro import Schema
 
 REJECTED_SHOWN = 10
 CSV, PARQUET = (".csv", ".tsv"), ".parquet"
@@ -58,7 +58,7 @@ def record_file(topics: list[str], file: Path, out: str, workspace: Path | None)
         rows; ``LL-IMPORT-ORDER`` when a topic's rows are out of order and too many to sort;
         ``LL-RECORDING-EXISTS``. Nothing is recorded then.
     """
-    from engine.workspace.workspace import Workspace
+    from labline.engine.workspace.workspace import Workspace
 
     if not file.is_file():
         raise LablineError("LL-FILE-MISSING", f"there is no file {file}", "name one that is there")
@@ -128,8 +128,8 @@ def _kept(out: str, file: Path, spreads: dict[str, Spread]) -> Manifest:
 
 
 def _records(source: _Source, spread: Spread) -> Iterator[Timed]:
-    from engine.workspace.workspace import known
-    from schemas.avro import Rejection, SchemaViolation
+    from labline.engine.workspace.workspace import known
+    from labline.schemas.avro import Rejection, SchemaViolation
 
     space, topic = source.space, source.topic
     topics = space.topics()
@@ -193,8 +193,8 @@ def _is_parquet(file: Path) -> bool:
 
 
 def _rows(source: _Source, schema: "Schema") -> "Iterator[Row]":
-    from engine.publish.rows import csv_rows, json_rows
-    from lab_replay.files.tables import lines_of, table_of
+    from labline.engine.publish.rows import csv_rows, json_rows
+    from labline.lab_replay.histories.tables import lines_of, table_of
 
     unknown = source.unknown[source.topic] = []  # there may be none
     on_unknown = unknown.extend
@@ -210,8 +210,8 @@ def _table_rows(
     table: "Table", schema: "Schema", on_unknown: Callable[[list[str]], None]
 ) -> "Iterator[Row]":
     """Yield a table's rows by its columns, as `csv_rows` does for what is written so."""
-    from engine.publish.cells import Cells
-    from engine.publish.rows import Row
+    from labline.engine.publish.cells import Cells
+    from labline.engine.publish.rows import Row
 
     cells = Cells(schema, table.header)
     on_unknown(cells.unknown)

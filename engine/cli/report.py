@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.workspace.workspace import Workspace
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.workspace.workspace import Workspace
 
 
 def report(
@@ -20,11 +20,11 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write what a line did as a page: how right or how odd, over time, dead letters, by whom."""
-    from engine.broker.schema_registry import Writers
-    from engine.models.signing import load_public_keys
-    from engine.promotion.promote import read_control
-    from lab_replay.reports.line_facts import Schemas, gather
-    from lab_replay.reports.report_line import line_headline, write_line_report
+    from labline.engine.broker.registry.schema_registry import Writers
+    from labline.engine.models.control.signing import load_public_keys
+    from labline.engine.promotion.promote import read_control
+    from labline.lab_replay.reports.line_facts import Schemas, gather
+    from labline.lab_replay.reports.report_line import line_headline, write_line_report
 
     space = Workspace.find(workspace)
     broker, declared = space.bootstrap(bootstrap), space.line(line)

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.options import BootstrapOption, WorkspaceOption
-from engine.cli.progress import counting
-from engine.errors import LablineError
+from labline.engine.cli.shared.options import BootstrapOption, WorkspaceOption
+from labline.engine.cli.shared.progress import counting
+from labline.engine.errors import LablineError
 
 if TYPE_CHECKING:
-    from lab_replay.recordings.recording import Recording
+    from labline.lab_replay.recordings.recording import Recording
 
 INTERRUPTED = 130  # as a shell says that Ctrl-C ended it
 
@@ -37,11 +37,11 @@ def republish(
     Ctrl-C ends it cleanly and says how many records were delivered; begun again, it begins at the
     first record, so on another topic. One that holds records is refused without --append.
     """
-    from engine.publish.sending import Stop
-    from engine.workspace.workspace import bootstrap_anywhere
-    from lab_replay.recordings.recording import Recording
-    from lab_replay.recordings.republish import check_target, parse_speed
-    from lab_replay.recordings.republish import republish as publish_again
+    from labline.engine.publish.sending import Stop
+    from labline.engine.workspace.workspace import bootstrap_anywhere
+    from labline.lab_replay.recordings.recording import Recording
+    from labline.lab_replay.recordings.republish import check_target, parse_speed
+    from labline.lab_replay.recordings.republish import republish as publish_again
 
     check_target(target, force=force)
     times_faster = parse_speed(speed)

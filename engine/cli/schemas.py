@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from engine.cli.options import JsonOption, WorkspaceOption
-from engine.errors import LablineError
-from engine.workspace.workspace import Workspace, known
+from labline.engine.cli.shared.options import JsonOption, WorkspaceOption
+from labline.engine.errors import LablineError
+from labline.engine.workspace.workspace import Workspace, known
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from engine.broker.schema_registry import SchemaRegistry
-    from engine.workspace.releasing import Finding
-    from schemas.releases import Release
+    from labline.engine.broker.registry.schema_registry import SchemaRegistry
+    from labline.engine.workspace.releasing import Finding
+    from labline.schemas.releases import Release
 
 schemas = typer.Typer(help="What events are: versions, checked, released and shown.")
 
@@ -31,7 +31,7 @@ SubjectArgument = Annotated[
 @schemas.command("check")
 def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Check every version against those before it, and by the registry; exit 1 on problems."""
-    from engine.workspace.releasing import check_schemas
+    from labline.engine.workspace.releasing import check_schemas
 
     space = Workspace.find(workspace)
     found = check_schemas(space)
@@ -52,7 +52,7 @@ def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> Non
 @schemas.command("register")
 def register(workspace: WorkspaceOption = None) -> None:
     """Release the drafts that pass the check; register all versions where there is a registry."""
-    from engine.workspace.releasing import release_drafts, topics_of
+    from labline.engine.workspace.releasing import release_drafts, topics_of
 
     space = Workspace.find(workspace)
     subjects = [subject.name for subject in space.subjects()]
@@ -88,7 +88,7 @@ def show(
 @schemas.command("types")
 def types(out: OutOption = None, workspace: WorkspaceOption = None) -> None:
     """Write the latest version of every schema as typed Python models."""
-    from schemas.source import source_of
+    from labline.schemas.source import source_of
 
     space = Workspace.find(workspace)
     source = source_of(subject.latest.schema for subject in space.subjects())
@@ -105,7 +105,7 @@ def types(out: OutOption = None, workspace: WorkspaceOption = None) -> None:
 
 def _registry_findings(space: Workspace, registry: "SchemaRegistry") -> "list[Finding]":
     """Return what the registry has against the latest version of each topic's schema."""
-    from engine.workspace.releasing import Finding
+    from labline.engine.workspace.releasing import Finding
 
     return [
         Finding(
@@ -140,7 +140,7 @@ def _fields_table(release: "Release") -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    from schemas.shape import expand
+    from labline.schemas.shape import expand
 
     state = "released" if release.released else "draft"
     table = Table(title=f"{release} ({state}): {release.schema.name}", title_justify="left")

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.workspace.workspace import Workspace, known
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.workspace.workspace import Workspace, known
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from topics.compare import Words
-    from topics.reach import Reach
-    from topics.steps import Declaration, Existing, Step
+    from labline.topics.compare import Words
+    from labline.topics.reach import Reach
+    from labline.topics.steps import Declaration, Existing, Step
 
 topics = typer.Typer(help="Declared topics, and those that Kafka has.")
 
@@ -62,7 +62,7 @@ def show_plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show what apply would do, and how far back each line reaches; exit 1 when it would refuse."""
-    from topics.steps import Refuse
+    from labline.topics.steps import Refuse
 
     space = Workspace.find(workspace)
     found = planned(space, space.bootstrap(bootstrap), grow, shorten, append_time)
@@ -88,9 +88,9 @@ def apply_plan(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Release schema drafts, then create and alter topics as planned; never deletes a topic."""
-    from engine.broker.clients import admin_client
-    from engine.workspace.releasing import release_drafts
-    from topics.apply import apply, raise_refusal
+    from labline.engine.broker.clients import admin_client
+    from labline.engine.workspace.releasing import release_drafts
+    from labline.topics.apply import apply, raise_refusal
 
     space = Workspace.find(workspace)
     broker = space.bootstrap(bootstrap)
@@ -129,8 +129,8 @@ def planned(
     append_time: list[str] | None = None,
 ) -> Planned:
     """Return what would have to be done, allowed what is named explicitly."""
-    from topics.plan import after, plan
-    from topics.reach import reach
+    from labline.topics.plan import after, plan
+    from labline.topics.reach import reach
 
     wanted, existing = _both(space, broker)
     words = _words([topic.name for topic in wanted], grow, shorten, append_time)
@@ -145,9 +145,9 @@ def planned(
 
 
 def _both(space: Workspace, broker: str) -> "tuple[list[Declaration], Existing]":
-    from engine.broker.clients import admin_client
-    from engine.workspace.catalogue import catalogue
-    from topics.apply import existing_topics
+    from labline.engine.broker.clients import admin_client
+    from labline.engine.workspace.catalogue import catalogue
+    from labline.topics.apply import existing_topics
 
     wanted = catalogue(space)
     return wanted, existing_topics(admin_client(broker), [topic.name for topic in wanted])
@@ -159,7 +159,7 @@ def _words(
     shorten: list[str] | None,
     append_time: list[str] | None,
 ) -> "Words":
-    from topics.compare import Words
+    from labline.topics.compare import Words
 
     told = (grow or (), shorten or (), append_time or ())
     return Words(*(frozenset(known(n, names, "TOPIC", "topics/") for n in each) for each in told))
@@ -167,7 +167,7 @@ def _words(
 
 def step_text(step: "Step") -> str:
     """Return a step as people read it, with what could be done about it."""
-    from topics.steps import Alter, Keep, Refuse
+    from labline.topics.steps import Alter, Keep, Refuse
 
     remedies: list[str] = []
     if isinstance(step, Refuse):
@@ -178,7 +178,7 @@ def step_text(step: "Step") -> str:
 
 
 def _plan_json(found: Planned) -> dict[str, Any]:
-    from topics.steps import Alter, Create, Keep, Refuse
+    from labline.topics.steps import Alter, Create, Keep, Refuse
 
     steps = []
     for step in found.steps:
@@ -197,7 +197,7 @@ def _plan_json(found: Planned) -> dict[str, Any]:
 
 
 def _rows(space: Workspace, broker: str) -> list[dict[str, Any]]:
-    from engine.broker.reader import partition_offsets
+    from labline.engine.broker.reader import partition_offsets
 
     wanted, existing = _both(space, broker)
     offsets = partition_offsets(broker, [topic.name for topic in wanted if topic.name in existing])
@@ -224,7 +224,7 @@ def _rows(space: Workspace, broker: str) -> list[dict[str, Any]]:
 
 def _roles(space: Workspace) -> dict[str, list[str]]:
     """Return what each topic is for the lines."""
-    from topics.naming import CONTROL_TOPIC, line_topics
+    from labline.topics.naming import CONTROL_TOPIC, line_topics
 
     roles: dict[str, list[str]] = {CONTROL_TOPIC: ["control"]}
     for line in space.lines().values():
@@ -241,7 +241,7 @@ def _table(rows: list[dict[str, Any]]) -> "Group":
     from rich.table import Table
     from rich.text import Text
 
-    from topics.steps import retention_text
+    from labline.topics.steps import retention_text
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("topic", no_wrap=True)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.cli.past import LinePast, line_past
-from engine.cli.progress import counting
+from labline.engine.cli.shared.line_past import LinePast, line_past
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.cli.shared.progress import counting
 
 upgrade = typer.Typer(help="Go on with other versions of labline, Python or the libraries.")
 
@@ -34,8 +34,8 @@ def check(
 
     The line must not be running. Nothing is written to Kafka.
     """
-    from engine.promotion.upgrade import DIFFERENT
-    from engine.promotion.upgrade import upgrade as fold
+    from labline.engine.promotion.upgrade import DIFFERENT
+    from labline.engine.promotion.upgrade import upgrade as fold
 
     past = line_past(line, bootstrap, workspace)
     _warn_of_recipes(past, line)
@@ -58,10 +58,10 @@ def check(
 
 def _warn_of_recipes(past: LinePast, name: str) -> None:
     """Say what would not be promoted any more; what is in force goes on as it was."""
-    from engine.core.line import Line
-    from engine.errors import LablineError
-    from engine.models.line_recipes import baselines_by_place, check_recipes
-    from schemas.avro import Schema
+    from labline.engine.core.line import Line
+    from labline.engine.errors import LablineError
+    from labline.engine.models.recipes.check import baselines_by_place, check_recipes
+    from labline.schemas.avro import Schema
 
     revision = past.control.lines.get(name)
     if revision is None:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.options import BootstrapOption, JsonOption, WorkspaceOption
-from engine.cli.parity import LineArgument
-from engine.cli.past import line_past
-from engine.cli.progress import counting
+from labline.engine.cli.parity import LineArgument
+from labline.engine.cli.shared.line_past import line_past
+from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
+from labline.engine.cli.shared.progress import counting
 
 if TYPE_CHECKING:
-    from engine.core.line import Line
+    from labline.engine.core.line import Line
 
 
 def whatif(
@@ -51,12 +51,12 @@ def whatif(
     """Tell what another model, threshold, or a past without some records would have come to."""
     from rich.console import Console
 
-    from engine.core.line import Line
-    from lab_replay.past.whatif import Wanted
-    from lab_replay.past.whatif import whatif as refold
-    from lab_replay.past.whatif_change import Change, Range
-    from lab_replay.past.whatif_table import check_out, whatif_tables, write_differences
-    from topics.naming import line_topics
+    from labline.engine.core.line import Line
+    from labline.lab_replay.whatif.change import Change, Range
+    from labline.lab_replay.whatif.table import check_out, whatif_tables, write_differences
+    from labline.lab_replay.whatif.whatif import Wanted
+    from labline.lab_replay.whatif.whatif import whatif as refold
+    from labline.topics.naming import line_topics
 
     ranges = tuple(Range.parse(text) for text in without or ())
     change = Change(recipe, threshold, tuple(without_source or ()), ranges)
@@ -95,6 +95,6 @@ def whatif(
 
 def _declared(line: str, workspace: Path | None) -> "Line | None":
     """Return the workspace's declaration: costs may be known since the line was promoted."""
-    from engine.workspace.workspace import Workspace
+    from labline.engine.workspace.workspace import Workspace
 
     return Workspace.find(workspace).lines().get(line)

@@ -7,7 +7,7 @@ class and with the probabilities of all.
 import struct
 from collections.abc import Sequence
 
-from engine.core.score import (
+from labline.engine.core.score import (
     NULL,
     RESERVED,
     SOME,
@@ -17,9 +17,9 @@ from engine.core.score import (
     about_the_answer,
     text,
 )
-from schemas.avro import SINGLE_OBJECT_MARKER
-from schemas.engine_schemas import engine_schema
-from schemas.varint import varint
+from labline.schemas.avro import SINGLE_OBJECT_MARKER
+from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.varint import varint
 
 _DOUBLE = struct.Struct("<d").pack
 

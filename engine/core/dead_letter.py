@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from engine.core.record import DEAD_LETTER, Emission, Record
-from schemas.avro import Rejection
+from labline.engine.core.record import DEAD_LETTER, Emission, Record
+from labline.schemas.avro import Rejection
 
 ERROR_PREFIX = "labline.error."
 ATTEMPT_HEADER = "labline.error.attempt"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from engine.core.duration import Duration, parse_duration_ms
+from labline.engine.core.duration import Duration, parse_duration_ms
 
 MIB = 1024 * 1024
 COST_MAX = 1e15  # sums of it are numbers still

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from engine.core.line import Line
-from schemas.avro import Rejection
+from labline.engine.core.line import Line
+from labline.schemas.avro import Rejection
 
 Features: TypeAlias = dict[str, float | int | str]
 Extract: TypeAlias = Callable[[Mapping[str, object], int], Features | Rejection]

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from engine.core.declared import HistoryFeature
+from labline.engine.core.declared import HistoryFeature
 
 COUNT = -1  # in a field's place: the number of events
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission
-from engine.errors import LablineError
-from schemas.avro import Rejection
-from schemas.engine_schemas import engine_schema
+from labline.engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission
+from labline.engine.errors import LablineError
+from labline.schemas.avro import Rejection
+from labline.schemas.engine_schemas import engine_schema
 
 FORMAT = 1
 #: Kinds of entries. A switch of environment, and moved offsets, are changes that no input explains.

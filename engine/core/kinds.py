@@ -5,10 +5,16 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from engine.core.class_score import class_answer_encoder, class_shadow_encoder
-from engine.core.line import Line
-from engine.core.score import EncodeAnswer, EncodeShadow, Place, answer_encoder, shadow_encoder
-from schemas.avro import Rejection
+from labline.engine.core.class_score import class_answer_encoder, class_shadow_encoder
+from labline.engine.core.line import Line
+from labline.engine.core.score import (
+    EncodeAnswer,
+    EncodeShadow,
+    Place,
+    answer_encoder,
+    shadow_encoder,
+)
+from labline.schemas.avro import Rejection
 
 NO_PROBABILITY = Rejection("score", "no-probability", "the champion's score is no probability")
 NO_VALUE = Rejection("score", "no-value", "the champion's score is no finite number")

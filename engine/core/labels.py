@@ -8,8 +8,8 @@ wall clock, so a replay expires the same labels.
 from collections import OrderedDict
 from typing import Any, TypeAlias
 
-from engine.core.features import Features
-from engine.core.line import Line
+from labline.engine.core.features import Features
+from labline.engine.core.line import Line
 
 LEARNED, DUPLICATE, CONTRADICTING, LATE, ORPHAN, CORRECTED, UNUSED = (
     "learned",

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from engine.core.declared import Costs as Costs  # with the line, for who reads decisions
-from engine.core.declared import Decision, Declared, Features, FieldName, Limits
-from engine.core.duration import Duration, parse_duration_ms
-from engine.errors import LablineError
-from schemas.declarations import explain
+from labline.engine.core.declared import Costs as Costs  # with the line, for who reads decisions
+from labline.engine.core.declared import Decision, Declared, Features, FieldName, Limits
+from labline.engine.core.duration import Duration, parse_duration_ms
+from labline.engine.errors import LablineError
+from labline.schemas.declarations import explain
 
 _DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"

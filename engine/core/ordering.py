@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from engine.core.record import INPUTS, Record
-from schemas.avro import Rejection
+from labline.engine.core.record import INPUTS, Record
+from labline.schemas.avro import Rejection
 
 #: order time (running maximum of the input's event time), input, record, what it decoded to
 Head: TypeAlias = tuple[int, int, Record, dict[str, object] | Rejection]

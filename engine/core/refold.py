@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
-from engine.core.journal import MOVED, Entry
-from engine.core.record import Record
-from engine.core.run import Run
-from engine.core.spec import Spec
-from engine.core.task import Task
-from engine.errors import LablineError
+from labline.engine.core.journal import MOVED, Entry
+from labline.engine.core.record import Record
+from labline.engine.core.run import Run
+from labline.engine.core.spec import Spec
+from labline.engine.core.task import Task
+from labline.engine.errors import LablineError
 
 #: An input's committed records in order, in batches.
 Source: TypeAlias = Iterator[list[Record]]

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from engine.core.journal import digest
-from engine.core.record import Emission
+from labline.engine.core.journal import digest
+from labline.engine.core.record import Emission
 
 
 @dataclass

@@ -1,16 +1,16 @@
 """Scores as bytes: the public contract ``labline.Score`` and the shadow scores beside it.
 
-Those of multiclass lines, ``labline.ClassScore``, are in `engine.core.class_score`.
+Those of multiclass lines, ``labline.ClassScore``, are in `labline.engine.core.class_score`.
 """
 
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from engine.core.record import Headers
-from schemas.avro import SINGLE_OBJECT_MARKER
-from schemas.engine_schemas import engine_schema
-from schemas.varint import varint
+from labline.engine.core.record import Headers
+from labline.schemas.avro import SINGLE_OBJECT_MARKER
+from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.varint import varint
 
 #: subject, offset, score, decision -> bytes; the score is as the kind of the line has it
 EncodeAnswer: TypeAlias = Callable[[bytes, bytes, Any, bool], bytes]

@@ -1,7 +1,8 @@
 """The snapshot format: a task's whole state, where it stands, and a MAC over all of it.
 
-``labline-snapshot-1``, the header's length, the header (JSON), the state, HMAC-SHA256. Nothing is
-read from bytes whose MAC does not fit.
+``labline-snapshot-2``, the header's length, the header (JSON), the state, HMAC-SHA256. Nothing is
+read from bytes whose MAC does not fit. Format 1 differs in the names of labline's own estimators
+in the state and in its digest: they were ``engine.models…`` and are ``labline.engine.models…``.
 """
 
 import hashlib
@@ -12,7 +13,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-MAGIC = b"labline-snapshot-1\n"
+FORMAT = 2
+MAGIC = b"labline-snapshot-%d\n" % FORMAT
+_FORMATS = {b"labline-snapshot-1\n": 1, MAGIC: FORMAT}
 MAC_BYTES = 32
 _LENGTH = struct.Struct(">I")
 
@@ -36,7 +39,7 @@ class Header(BaseModel):
     environment
         Digest of the environment that folded it.
     state_digest
-        Of the state, see `engine.core.state_digest`.
+        Of the state, see `labline.engine.core.state_digest`.
     origin
         ``folded``, or ``rebuilt``: the whole past folded anew in an environment that did not
         write it.
@@ -64,6 +67,7 @@ class Sealed(NamedTuple):
 
     header: Header
     state: bytes
+    format: int = FORMAT
 
 
 def seal(header: Header, state: bytes, key: bytes) -> bytes:
@@ -86,7 +90,8 @@ def unseal(content: bytes, key: bytes) -> Sealed | str:
     >>> unseal(content[:-1] + b"?", b"k" * 32)
     'its MAC does not fit: damaged, or sealed with another key'
     """
-    if not content.startswith(MAGIC):
+    number = _FORMATS.get(content[: len(MAGIC)])
+    if number is None:
         return "it is no snapshot of a format that this version reads"
     body, mac = content[:-MAC_BYTES], content[-MAC_BYTES:]
     if not hmac.compare_digest(mac, _mac(body, key)):
@@ -98,7 +103,7 @@ def unseal(content: bytes, key: bytes) -> Sealed | str:
         header = Header.model_validate(told)
     except (ValueError, ValidationError):
         return "its header is not as this version writes it"
-    return Sealed(header, body[begin + length :])
+    return Sealed(header, body[begin + length :], number)
 
 
 def _mac(body: bytes, key: bytes) -> bytes:

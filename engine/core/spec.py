@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from engine.core.features import Features
-from engine.core.line import Line
-from schemas.avro import Schema
-from schemas.framing import Heads
+from labline.engine.core.features import Features
+from labline.engine.core.line import Line
+from labline.schemas.avro import Schema
+from labline.schemas.framing import Heads
 
 
 class LearnFailed(Exception):  # noqa: N818  # a fact about a label, counted

@@ -12,18 +12,23 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from copyreg import dispatch_table
 from functools import partial
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 _DOUBLE = struct.Struct(">d").pack
 _PROTOCOL = 4
 _DICTS = (dict, OrderedDict, defaultdict, Counter)
 
 
-def state_digest(state: object) -> str:
+def state_digest(state: object, modules: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the digest of a state: plain data, and objects that can be pickled.
+
+    Parameters
+    ----------
+    modules
+        Modules that go by another name, as in the digests of an older snapshot format.
 
     Raises
     ------
@@ -40,7 +45,7 @@ def state_digest(state: object) -> str:
     """
     found = hashlib.sha256()
     try:
-        _Walk(found.update).walk(state)
+        _Walk(found.update, modules).walk(state)
     except RecursionError as error:
         raise LablineError(
             "LL-STATE-REFUSED",
@@ -51,8 +56,9 @@ def state_digest(state: object) -> str:
 
 
 class _Walk:
-    def __init__(self, update: Callable[[bytes], object]) -> None:
+    def __init__(self, update: Callable[[bytes], object], modules: Mapping[str, str]) -> None:
         self._update = update
+        self._modules = modules
         self._seen: dict[int, int] = {}  # objects by id, numbered as they are met: cycles end
         self._alive: list[object] = []  # or an id could come back as another object's
 
@@ -71,7 +77,7 @@ class _Walk:
         elif kind in (list, tuple):
             self._all(kind.__name__, value)
         elif kind in (set, frozenset):
-            self._all(kind.__name__, sorted(state_digest(item) for item in value))
+            self._all(kind.__name__, sorted(state_digest(item, self._modules) for item in value))
         elif kind in _DICTS:
             self._mapping(kind.__name__, value)
         elif not self._is_named(value):
@@ -86,7 +92,8 @@ class _Walk:
         if bound:
             self._all("method", (value.__self__, value.__name__))
         elif isinstance(value, type | FunctionType | BuiltinFunctionType):
-            self._all("global", (value.__module__, value.__qualname__))
+            module = self._modules.get(value.__module__, value.__module__)
+            self._all("global", (module, value.__qualname__))
         else:
             return False
         return True

@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from engine.core.dead_letter import Origin, dead_letter
-from engine.core.features import Features, extractor
-from engine.core.history import History
-from engine.core.journal import runs
-from engine.core.kinds import encoders, kind_of
-from engine.core.labels import EVICTED, EXPIRED, NEGATIVE, UNUSED, LabelJoin, waiting
-from engine.core.ordering import (
+from labline.engine.core.dead_letter import Origin, dead_letter
+from labline.engine.core.features import Features, extractor
+from labline.engine.core.history import History
+from labline.engine.core.journal import runs
+from labline.engine.core.kinds import encoders, kind_of
+from labline.engine.core.labels import EVICTED, EXPIRED, NEGATIVE, UNUSED, LabelJoin, waiting
+from labline.engine.core.ordering import (
     NO_TIME,
     RECORD_OVERHEAD_BYTES,
     Buffer,
@@ -22,7 +22,7 @@ from engine.core.ordering import (
     in_order,
     merge,
 )
-from engine.core.record import (
+from labline.engine.core.record import (
     ANSWER,
     EVENTS,
     INPUTS,
@@ -31,12 +31,12 @@ from engine.core.record import (
     SHADOW,
     Record,
 )
-from engine.core.run import Run
-from engine.core.score import EncodeAnswer, EncodeShadow, Place, subject, trace
-from engine.core.spec import Learner, LearnFailed, Slot, Spec
-from schemas.avro import Rejection
-from schemas.framing import Codec
-from schemas.varint import varint
+from labline.engine.core.run import Run
+from labline.engine.core.score import EncodeAnswer, EncodeShadow, Place, subject, trace
+from labline.engine.core.spec import Learner, LearnFailed, Slot, Spec
+from labline.schemas.avro import Rejection
+from labline.schemas.framing import Codec
+from labline.schemas.varint import varint
 
 LEARN_FAILED = "learn-failed"  # by a slot, restored to what it was
 FORGOTTEN = "forgotten"  # keys whose past was dropped, for others

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.broker.reader import partition_offsets, read_range
-from engine.demo.processes import check_alive, is_stable
-from engine.errors import LablineError
-from engine.ops.lag import GroupLag
-from schemas.engine_schemas import engine_schema
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.demo.processes import check_alive, is_stable
+from labline.engine.errors import LablineError
+from labline.engine.ops.lag import GroupLag
+from labline.schemas.engine_schemas import engine_schema
 
 LATE, BURSTS = "flights-bursts.late", "flights.bursts"  # topics of examples/flights/agents.py
 PATIENCE_S = 60.0

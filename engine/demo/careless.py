@@ -9,7 +9,7 @@ from typing import Any
 
 from fastavro import parse_schema, schemaless_writer
 
-from schemas.avro import SINGLE_OBJECT_MARKER, Rejection, Schema
+from labline.schemas.avro import SINGLE_OBJECT_MARKER, Rejection, Schema
 
 KINDS = (
     "truncated",

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.broker.reader import partition_offsets, read_range
-from engine.core.line import Line
-from engine.core.record import Record
-from lab_replay.evaluation.metrics import Scored, evaluate
-from lab_replay.evaluation.prediction_log import PredictionLog
-from schemas.avro import Schema
-from schemas.engine_schemas import engine_schema
-from topics.naming import LineTopics, line_topics
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.core.line import Line
+from labline.engine.core.record import Record
+from labline.lab_replay.evaluation.metrics import Scored, evaluate
+from labline.lab_replay.evaluation.prediction_log import PredictionLog
+from labline.schemas.avro import Schema
+from labline.schemas.engine_schemas import engine_schema
+from labline.topics.naming import LineTopics, line_topics
 
 CHAMPION = "champion"
 METRICS = ("log_loss", "roc_auc")

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from engine.demo.clock import DAY_MS, MINUTE_MS, TRAVEL_DAYS_MAX, YEAR, Clock
-from engine.errors import LablineError
+from labline.engine.demo.clock import DAY_MS, MINUTE_MS, TRAVEL_DAYS_MAX, YEAR, Clock
+from labline.engine.errors import LablineError
 
 FIRST_DAY, LAST_DAY = date(YEAR, 1, 1), date(YEAR, 12, 31)
 LATE_MINUTES = 15.0

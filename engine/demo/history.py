@@ -7,11 +7,11 @@ from datetime import date
 
 from confluent_kafka import Producer
 
-from engine.broker.clients import producer_config
-from engine.demo.careless import careless
-from engine.demo.flights_source import ARRIVED, DEPARTED, timeline
-from engine.publish.publisher import Publisher
-from engine.workspace.workspace import Workspace
+from labline.engine.broker.clients import producer_config
+from labline.engine.demo.careless import careless
+from labline.engine.demo.flights_source import ARRIVED, DEPARTED, timeline
+from labline.engine.publish.publisher import Publisher
+from labline.engine.workspace.workspace import Workspace
 
 EVENTS, LABELS = "flights.departed", "flights.arrived"
 TOPICS = {DEPARTED: EVENTS, ARRIVED: LABELS}

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 
-from engine.broker.clients import consumer_config
-from engine.broker.reader import partition_offsets
-from engine.demo.flights_source import DEPARTED, timeline
-from engine.demo.history import Days, publishers
-from engine.errors import LablineError
-from engine.workspace.workspace import Workspace
-from schemas.engine_schemas import engine_schema
+from labline.engine.broker.clients import consumer_config
+from labline.engine.broker.reader import partition_offsets
+from labline.engine.demo.flights_source import DEPARTED, timeline
+from labline.engine.demo.history import Days, publishers
+from labline.engine.errors import LablineError
+from labline.engine.workspace.workspace import Workspace
+from labline.schemas.engine_schemas import engine_schema
 
 PATIENCE_S = 60.0
 POLL_S = 0.01

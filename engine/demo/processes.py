@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import LablineError
-from engine.ops.lag import GroupLag
-from engine.ops.lag_facts import lags
+from labline.engine.errors import LablineError
+from labline.engine.ops.lag import GroupLag
+from labline.engine.ops.lag_facts import lags
 
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.2

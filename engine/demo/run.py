@@ -9,30 +9,30 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from engine.broker import embedded
-from engine.broker.clients import admin_client
-from engine.broker.reader import partition_offsets
-from engine.demo.bursts import await_agents, found_bursts, has_counted, is_watching
-from engine.demo.facts import Facts, gather
-from engine.demo.history import EVENTS, LABELS, Days, publish_history
-from engine.demo.live import Latency, publish_live
-from engine.demo.processes import await_group, is_caught_up, running
-from engine.models.registry import Registry
-from engine.models.signing import Signer, generate, load_public_keys
-from engine.ops.lag import GroupLag
-from engine.ops.lag_facts import lags
-from engine.promotion.promote import promote, read_control
-from engine.workspace.catalogue import catalogue
-from engine.workspace.example import make_workspace
-from engine.workspace.workspace import Workspace
-from lab_replay.evaluation.result import ExperimentResult
-from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import register, run_experiment, trial_of
-from lab_replay.past.parity import Parity, parity
-from lab_replay.recordings.recording import Recording, record
-from topics.apply import apply, existing_topics
-from topics.naming import line_topics
-from topics.plan import plan
+from labline.engine.broker.clients import admin_client
+from labline.engine.broker.reader import partition_offsets
+from labline.engine.broker.servers import embedded
+from labline.engine.demo.bursts import await_agents, found_bursts, has_counted, is_watching
+from labline.engine.demo.facts import Facts, gather
+from labline.engine.demo.history import EVENTS, LABELS, Days, publish_history
+from labline.engine.demo.live import Latency, publish_live
+from labline.engine.demo.processes import await_group, is_caught_up, running
+from labline.engine.models.control.registry import Registry
+from labline.engine.models.control.signing import Signer, generate, load_public_keys
+from labline.engine.ops.lag import GroupLag
+from labline.engine.ops.lag_facts import lags
+from labline.engine.promotion.promote import promote, read_control
+from labline.engine.workspace.catalogue import catalogue
+from labline.engine.workspace.example import make_workspace
+from labline.engine.workspace.workspace import Workspace
+from labline.lab_replay.evaluation.result import ExperimentResult
+from labline.lab_replay.experiments.experiment import Experiment
+from labline.lab_replay.experiments.run import register, run_experiment, trial_of
+from labline.lab_replay.parity.parity import Parity, parity
+from labline.lab_replay.recordings.recording import Recording, record
+from labline.topics.apply import apply, existing_topics
+from labline.topics.naming import line_topics
+from labline.topics.plan import plan
 
 LINE, EXPERIMENT = "flights-delay", "flights"
 GROUP, AGENTS = f"labline.{LINE}", "flights-bursts"
@@ -183,7 +183,7 @@ def _factory(space: Workspace, broker: str, bar: Bar, begun: _Begun) -> Demo:
     logs = space.state_dir / "logs"
     topics = line_topics(LINE)
     days = begun.days
-    worker = ["-m", "engine.cli.main", "factory", "run", LINE, "--bootstrap", broker]
+    worker = ["-m", "labline.engine.cli.main", "factory", "run", LINE, "--bootstrap", broker]
     with running(worker, space.root, logs / "worker.log") as process:
         with bar("the factory catches up", None):
             await_group(broker, GROUP, process, logs / "worker.log", is_caught_up)

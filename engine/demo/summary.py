@@ -7,10 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engine.demo.facts import CHAMPION
-from engine.demo.run import Demo
-from lab_replay.evaluation.result import MEASURES
-from lab_replay.evaluation.table import result_table
+from labline.engine.demo.facts import CHAMPION
+from labline.engine.demo.run import Demo
+from labline.lab_replay.evaluation.result import MEASURES
+from labline.lab_replay.evaluation.table import result_table
 
 BURSTS_SHOWN = 3
 

@@ -2,11 +2,11 @@
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from engine.broker.clients import consumer_config
-from engine.broker.reader import partition_offsets
-from engine.core.record import Record
-from engine.models.control import Control, Revision
-from engine.models.signing import PublicKeys
+from labline.engine.broker.clients import consumer_config
+from labline.engine.broker.reader import partition_offsets
+from labline.engine.core.record import Record
+from labline.engine.models.control.control import Control, Revision
+from labline.engine.models.control.signing import PublicKeys
 
 BATCH_RECORDS = 100
 WAIT_S = 0.5

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 import structlog
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from engine.broker.reader import to_record
-from engine.core.record import INPUTS, Record
-from engine.core.task import Task
+from labline.engine.broker.reader import to_record
+from labline.engine.core.record import INPUTS, Record
+from labline.engine.core.task import Task
 
 log = structlog.get_logger()
 

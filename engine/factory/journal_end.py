@@ -2,10 +2,10 @@
 
 from typing import TypeAlias
 
-from engine.broker.past import read_journal
-from engine.broker.reader import partition_offsets, read_range
-from engine.core.journal import Entry, decode_entry
-from topics.naming import line_topics
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.core.journal import Entry, decode_entry
+from labline.engine.rerun.line_past import read_journal
+from labline.topics.naming import line_topics
 
 TAIL_OFFSETS = 64  # read first to find the last entry; markers and aborted records are among them
 WIDER = 16

@@ -18,17 +18,17 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from engine.broker.clients import admin_client, consumer_config, producer_config
-from engine.broker.members import await_no_members
-from engine.broker.positions import start_offsets
-from engine.broker.reader import partition_offsets
-from engine.core.journal import MOVED, Entry, digest, encode_entry
-from engine.core.line import Line
-from engine.errors import LablineError
-from engine.factory.journal_end import NO_OFFSETS, InputOffsets, last_entry
-from engine.factory.recovery import TIMEOUT_S, committed_offsets
-from engine.models.environment import environment_digest
-from topics.naming import line_topics
+from labline.engine.broker.clients import admin_client, consumer_config, producer_config
+from labline.engine.broker.members import await_no_members
+from labline.engine.broker.positions import start_offsets
+from labline.engine.broker.reader import partition_offsets
+from labline.engine.core.journal import MOVED, Entry, digest, encode_entry
+from labline.engine.core.line import Line
+from labline.engine.errors import LablineError
+from labline.engine.factory.journal_end import NO_OFFSETS, InputOffsets, last_entry
+from labline.engine.factory.recovery import TIMEOUT_S, committed_offsets
+from labline.engine.models.state.environment import environment_digest
+from labline.topics.naming import line_topics
 
 MARKER_DEADLINE_S = 10.0  # commit markers are per partition: the journal's may come a moment later
 WAIT_S = 0.2

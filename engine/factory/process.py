@@ -1,4 +1,4 @@
-"""A scorer process: ``python -m engine.factory.process``, started by the worker's supervisor.
+"""A scorer process; the worker's supervisor starts ``python -m labline.engine.factory.process``.
 
 Errors of the world (the broker is away, a transaction failed) drop all memory and recover in
 place. Errors that need a person end the process with a message. Bugs end it with a traceback.
@@ -15,20 +15,20 @@ from typing import Any, NamedTuple
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
-from engine.broker.registry_connection import AUTH_VARIABLE
-from engine.broker.schema_registry import SchemaRegistry, Writers
-from engine.errors import LablineError
-from engine.factory.backoff import backoff_s
-from engine.factory.exits import EXIT_FENCED, EXIT_HANDLED
-from engine.factory.follower import ControlFollower
-from engine.factory.scorer import Scorer
-from engine.factory.stopping import WAIT_S, Stop
-from engine.logs import configure
-from engine.models.configuration import SpecOf, spec_of
-from engine.models.control import Revision
-from engine.models.signing import PublicKeys, load_public_keys
-from engine.models.snapshot_store import SnapshotStore, load_key
-from topics.naming import CONTROL_TOPIC
+from labline.engine.broker.registry.registry_connection import AUTH_VARIABLE
+from labline.engine.broker.registry.schema_registry import SchemaRegistry, Writers
+from labline.engine.errors import LablineError
+from labline.engine.factory.backoff import backoff_s
+from labline.engine.factory.exits import EXIT_FENCED, EXIT_HANDLED
+from labline.engine.factory.follower import ControlFollower
+from labline.engine.factory.scorer import Scorer
+from labline.engine.factory.stopping import WAIT_S, Stop
+from labline.engine.logs import configure
+from labline.engine.models.control.configuration import SpecOf, spec_of
+from labline.engine.models.control.control import Revision
+from labline.engine.models.control.signing import PublicKeys, load_public_keys
+from labline.engine.models.learning.snapshot_store import SnapshotStore, load_key
+from labline.topics.naming import CONTROL_TOPIC
 
 log = structlog.get_logger()
 

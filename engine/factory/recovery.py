@@ -13,27 +13,27 @@ from typing import NamedTuple
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from engine.broker.past import refold_partition
-from engine.broker.positions import start_offsets
-from engine.core.journal import CARRIED, REBUILT, Entry
-from engine.core.run import Run
-from engine.core.spec import Spec
-from engine.core.task import Task
-from engine.errors import LablineError
-from engine.factory.journal_end import (
+from labline.engine.broker.positions import start_offsets
+from labline.engine.core.journal import CARRIED, REBUILT, Entry
+from labline.engine.core.run import Run
+from labline.engine.core.spec import Spec
+from labline.engine.core.task import Task
+from labline.engine.errors import LablineError
+from labline.engine.factory.journal_end import (
     NO_OFFSETS,
     InputOffsets,
     end_is_hidden,
     entries_up_to,
     last_entry,
 )
-from engine.factory.restoring import Fit, Fitting, newest_fitting
-from engine.models import configuration
-from engine.models.configuration import SpecOf
-from engine.models.control import Control
-from engine.models.environment import environment_digest
-from engine.models.snapshot_store import SnapshotStore
-from engine.models.snapshots import NOWHERE, Place
+from labline.engine.factory.restoring import Fit, Fitting, newest_fitting
+from labline.engine.models.control import configuration
+from labline.engine.models.control.configuration import SpecOf
+from labline.engine.models.control.control import Control
+from labline.engine.models.learning.snapshot_store import SnapshotStore
+from labline.engine.models.learning.snapshots import NOWHERE, Place
+from labline.engine.models.state.environment import environment_digest
+from labline.engine.rerun.line_past import refold_partition
 
 log = structlog.get_logger()
 

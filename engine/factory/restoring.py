@@ -5,13 +5,13 @@ from typing import NamedTuple, TypeAlias
 
 import structlog
 
-from engine.core.journal import CARRIED, REBUILT, Entry
-from engine.core.refold import Resumed
-from engine.core.snapshot import Header
-from engine.core.spec import Spec
-from engine.errors import LablineError
-from engine.models.snapshot_store import Named, SnapshotStore
-from engine.models.snapshots import revived
+from labline.engine.core.journal import CARRIED, REBUILT, Entry
+from labline.engine.core.refold import Resumed
+from labline.engine.core.snapshot import Header
+from labline.engine.core.spec import Spec
+from labline.engine.errors import LablineError
+from labline.engine.models.learning.snapshot_store import Named, SnapshotStore
+from labline.engine.models.learning.snapshots import revived
 
 log = structlog.get_logger()
 

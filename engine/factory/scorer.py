@@ -11,20 +11,20 @@ from collections.abc import Callable
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from engine.broker.clients import consumer_config
-from engine.errors import LablineError
-from engine.factory.follower import ControlFollower
-from engine.factory.inputs import TaskInputs
-from engine.factory.recovery import Recovered, committed_offsets, recover
-from engine.factory.snapshotting import Snapshotting
-from engine.factory.transactions import Transactions, Work
-from engine.models import configuration
-from engine.models.configuration import SpecOf
-from engine.models.control import Revision
-from engine.models.environment import environment_digest
-from engine.models.snapshot_store import SnapshotStore
-from engine.models.snapshots import Place
-from topics.naming import line_topics
+from labline.engine.broker.clients import consumer_config
+from labline.engine.errors import LablineError
+from labline.engine.factory.follower import ControlFollower
+from labline.engine.factory.inputs import TaskInputs
+from labline.engine.factory.recovery import Recovered, committed_offsets, recover
+from labline.engine.factory.snapshotting import Snapshotting
+from labline.engine.factory.transactions import Transactions, Work
+from labline.engine.models.control import configuration
+from labline.engine.models.control.configuration import SpecOf
+from labline.engine.models.control.control import Revision
+from labline.engine.models.learning.snapshot_store import SnapshotStore
+from labline.engine.models.learning.snapshots import Place
+from labline.engine.models.state.environment import environment_digest
+from labline.topics.naming import line_topics
 
 log = structlog.get_logger()
 

@@ -4,11 +4,11 @@ import time
 
 import structlog
 
-from engine.core.task import Task
-from engine.factory.recovery import Recovered
-from engine.models.environment import environment_digest
-from engine.models.snapshot_store import SnapshotStore
-from engine.models.snapshots import FOLDED, snapshot
+from labline.engine.core.task import Task
+from labline.engine.factory.recovery import Recovered
+from labline.engine.models.learning.snapshot_store import SnapshotStore
+from labline.engine.models.learning.snapshots import FOLDED, snapshot
+from labline.engine.models.state.environment import environment_digest
 
 log = structlog.get_logger()
 

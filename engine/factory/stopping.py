@@ -14,7 +14,7 @@ import time
 
 import structlog
 
-from engine.factory.exits import EXIT_CUT
+from labline.engine.factory.exits import EXIT_CUT
 
 log = structlog.get_logger()
 

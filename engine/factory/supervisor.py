@@ -11,8 +11,8 @@ from typing import Any
 import structlog
 from mode import Service
 
-from engine.factory.backoff import backoff_s
-from engine.factory.exits import EXIT_HANDLED
+from labline.engine.factory.backoff import backoff_s
+from labline.engine.factory.exits import EXIT_HANDLED
 
 log = structlog.get_logger()
 
@@ -121,7 +121,7 @@ class Supervisor(Service):
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "engine.factory.process",
+                "labline.engine.factory.process",
                 "--line",
                 slot.line,
                 "--instance",

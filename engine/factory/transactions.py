@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
-from engine.broker.clients import producer_config
-from engine.core.journal import Entry, digest, encode_entry
-from engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE
-from engine.core.record import ANSWER, DEAD_LETTER, SHADOW
-from engine.core.run import Run
-from engine.core.task import FORGOTTEN, LEARN_FAILED
-from engine.factory.patience import Patience
-from schemas.engine_schemas import engine_schema
-from topics.naming import LineTopics
-from topics.plan import DLQ_MESSAGE_MAX_BYTES
+from labline.engine.broker.clients import producer_config
+from labline.engine.core.journal import Entry, digest, encode_entry
+from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE
+from labline.engine.core.record import ANSWER, DEAD_LETTER, SHADOW
+from labline.engine.core.run import Run
+from labline.engine.core.task import FORGOTTEN, LEARN_FAILED
+from labline.engine.factory.bounded_call import Patience
+from labline.schemas.engine_schemas import engine_schema
+from labline.topics.naming import LineTopics
+from labline.topics.plan import DLQ_MESSAGE_MAX_BYTES
 
 TIMEOUT_S = 10.0  # longer is a broker that went away: begin anew when it is back
 OFFSETS_S = 10.0  # for what takes a millisecond; no time limit of the client's own holds there

@@ -1,7 +1,7 @@
 """The Faust worker that users start: supervision, and a small web page. Records do not pass here.
 
 Faust acknowledges before decode hooks and in a ``finally``; what must not be lost does not ride
-on it. Scorer processes carry the records (see `engine.factory.scorer`).
+on it. Scorer processes carry the records (see `labline.engine.factory.scorer`).
 """
 
 import logging
@@ -14,8 +14,8 @@ from typing import Any
 import faust
 import structlog
 
-from engine.factory.supervisor import Slot, Supervisor
-from topics.naming import CONTROL_TOPIC
+from labline.engine.factory.supervisor import Slot, Supervisor
+from labline.topics.naming import CONTROL_TOPIC
 
 log = structlog.get_logger()
 

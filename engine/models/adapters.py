@@ -6,7 +6,7 @@ The model may be river's or any object with river's methods.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from engine.core.features import Features
+from labline.engine.core.features import Features
 
 NO_OPINION = 0.5  # what a classifier that has seen no label answers
 
@@ -18,7 +18,7 @@ class RiverClassifier:
 
     Examples
     --------
-    >>> from engine.models.estimators import BaseRate
+    >>> from labline.engine.models.estimators import BaseRate
     >>> classifier = RiverClassifier(BaseRate())
     >>> classifier.learn({}, True)
     >>> classifier.score({})
@@ -49,7 +49,7 @@ class Classes:
 
     Examples
     --------
-    >>> from engine.models.estimators import ClassShares
+    >>> from labline.engine.models.estimators import ClassShares
     >>> classifier = Classes(ClassShares(), ("a", "b", "c", "d"))
     >>> classifier.score({})
     (0.25, 0.25, 0.25, 0.25)
@@ -83,7 +83,7 @@ class Regressor:
 
     Examples
     --------
-    >>> from engine.models.estimators import LastValue
+    >>> from labline.engine.models.estimators import LastValue
     >>> regressor = Regressor(LastValue())
     >>> regressor.learn({}, 2.5)
     >>> regressor.score({})
@@ -112,7 +112,7 @@ class Detector:
 
     Examples
     --------
-    >>> from engine.models.estimators import ConstantScore
+    >>> from labline.engine.models.estimators import ConstantScore
     >>> detector = Detector(ConstantScore(0.5))
     >>> detector.learn({}, None)
     >>> detector.score({})
@@ -171,7 +171,7 @@ def probabilities_of(model: Any) -> Probabilities:
 
 def _tells_probabilities(model: Any) -> bool:
     """Tell whether a classifier of river's overrides what only says that it cannot."""
-    import engine.models.lean  # noqa: F401
+    import labline.engine.models.lazy_imports  # noqa: F401
 
     from river.base import Classifier
 

@@ -1,13 +1,15 @@
 """What river leaves to chance, taken from it: the order of a set, and a generator's seed.
 
 A state is a function of the past alone. Importing this puts both in force for the process.
+
+This module's name is part of the snapshot format: see `labline.engine.models.state.globals`.
 """
 
 import copyreg
 import pickle
 from typing import Any
 
-import engine.models.lean  # noqa: F401
+import labline.engine.models.lazy_imports  # noqa: F401
 
 from river.forest import AMFClassifier
 from river.proba import Gaussian

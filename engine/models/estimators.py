@@ -1,9 +1,12 @@
-"""Estimators of our own, beside river's: an ordered selection and two baselines."""
+"""Estimators of our own, beside river's: an ordered selection and two baselines.
+
+This module's name is part of the snapshot format: see `labline.engine.models.state.globals`.
+"""
 
 from collections.abc import Hashable
 from typing import Any, TypeAlias
 
-import engine.models.lean  # noqa: F401
+import labline.engine.models.lazy_imports  # noqa: F401
 
 from river import base
 from river.base.typing import ClfTarget

@@ -1,12 +1,15 @@
-"""River's estimators that leave something to a set's order or to an unseeded search, without it."""
+"""River's estimators that leave something to a set's order or to an unseeded search, without it.
+
+This module's name is part of the snapshot format: see `labline.engine.models.state.globals`.
+"""
 
 from typing import Any
 
-import engine.models.lean  # noqa: F401
+import labline.engine.models.lazy_imports  # noqa: F401
 
 from river import feature_extraction, linear_model, neighbors
 
-from engine.models.chance import InOrder
+from labline.engine.models.chance import InOrder
 
 
 def _searching(engine: Any) -> neighbors.LazySearch:

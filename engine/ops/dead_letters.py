@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from engine.broker.reader import partition_offsets, read_range
-from engine.core.dead_letter import ERROR_PREFIX
-from engine.core.record import Headers, Record
-from engine.errors import LablineError
-from topics.naming import line_topics
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.core.dead_letter import ERROR_PREFIX
+from labline.engine.core.record import Headers, Record
+from labline.engine.errors import LablineError
+from labline.topics.naming import line_topics
 
 UNKNOWN = "unknown"
 

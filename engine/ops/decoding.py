@@ -5,11 +5,11 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
-from engine.broker.schema_registry import SchemaRegistry, Writers
-from engine.errors import LablineError
-from schemas.avro import SINGLE_OBJECT_MARKER, DecodeBody, Rejection, Schema, body_decoder
-from schemas.engine_schemas import engine_schema
-from schemas.framing import CONFLUENT_MARKER, GUID_MARKER, Headers, frame
+from labline.engine.broker.registry.schema_registry import SchemaRegistry, Writers
+from labline.engine.errors import LablineError
+from labline.schemas.avro import SINGLE_OBJECT_MARKER, DecodeBody, Rejection, Schema, body_decoder
+from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.framing import CONFLUENT_MARKER, GUID_MARKER, Headers, frame
 
 ENGINE_SCHEMAS = (
     "labline.Score",

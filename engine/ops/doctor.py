@@ -6,12 +6,12 @@ Each check says at least one thing: that all is well counts too.
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-from engine.errors import LablineError
-from engine.ops.health import Broker, Facts, Finding, Sample
-from topics.compare import REPLICATION, SIZE, STAMP
-from topics.naming import line_topics
-from topics.plan import MESSAGE_MAX_BYTES, plan
-from topics.steps import Alter, Create, Found, Keep, Refuse
+from labline.engine.errors import LablineError
+from labline.engine.ops.health import Broker, Facts, Finding, Sample
+from labline.topics.compare import REPLICATION, SIZE, STAMP
+from labline.topics.naming import line_topics
+from labline.topics.plan import MESSAGE_MAX_BYTES, plan
+from labline.topics.steps import Alter, Create, Found, Keep, Refuse
 
 APPLY = "labline topics apply"
 COPIES = 3  # what Kafka's own operators ask for

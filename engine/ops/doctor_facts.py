@@ -11,18 +11,18 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from engine.broker.clients import consumer_config
-from engine.broker.reader import Offsets, Place, partition_offsets
-from engine.errors import LablineError
-from engine.ops.health import Broker, Facts, Held, Inputs, Replicas, Sample
-from engine.workspace.catalogue import catalogue
-from engine.workspace.check import check_workspace
-from engine.workspace.releasing import check_schemas
-from engine.workspace.workspace import Workspace
-from topics.apply import existing_topics
-from topics.declaration import Topic
-from topics.partitioning import partition_of
-from topics.steps import Declaration
+from labline.engine.broker.clients import consumer_config
+from labline.engine.broker.reader import Offsets, Place, partition_offsets
+from labline.engine.errors import LablineError
+from labline.engine.ops.health import Broker, Facts, Held, Inputs, Replicas, Sample
+from labline.engine.workspace.catalogue import catalogue
+from labline.engine.workspace.check import check_workspace
+from labline.engine.workspace.releasing import check_schemas
+from labline.engine.workspace.workspace import Workspace
+from labline.topics.apply import existing_topics
+from labline.topics.declaration import Topic
+from labline.topics.partitioning import partition_of
+from labline.topics.steps import Declaration
 
 TIMEOUT_S = 10.0
 SAMPLE_RECORDS = 1_000  # of a topic, over all of its partitions

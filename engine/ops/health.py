@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from engine.errors import LablineError
-from topics.steps import Declaration, Existing
+from labline.engine.errors import LablineError
+from labline.topics.steps import Declaration, Existing
 
 Severity: TypeAlias = Literal["ok", "warn", "error"]
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
-from engine.broker.clients import admin_client
-from engine.broker.commits import TIMEOUT_S, committed, when_loaded
-from engine.broker.reader import Place, read_range
-from engine.errors import LablineError
-from engine.ops.lag import (
+from labline.engine.broker.clients import admin_client
+from labline.engine.broker.commits import TIMEOUT_S, committed, when_loaded
+from labline.engine.broker.reader import Place, read_range
+from labline.engine.errors import LablineError
+from labline.engine.ops.lag import (
     LOOK_MAX_RECORDS,
     GroupLag,
     Look,
@@ -24,7 +24,7 @@ from engine.ops.lag import (
     group_lag,
     partition_lag,
 )
-from engine.workspace.workspace import known
+from labline.engine.workspace.workspace import known
 
 AT_ONCE = 8  # groups asked, and partitions looked at
 APPEND_TIME = "LogAppendTime"

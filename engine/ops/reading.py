@@ -9,12 +9,12 @@ from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from engine.broker.clients import consumer_config
-from engine.broker.positions import start_offsets
-from engine.broker.reader import BATCH_RECORDS, partition_offsets, read_range
-from engine.core.record import Headers, Record
-from engine.errors import LablineError
-from engine.ops.decoding import Decoder, Shown, key_text
+from labline.engine.broker.clients import consumer_config
+from labline.engine.broker.positions import start_offsets
+from labline.engine.broker.reader import BATCH_RECORDS, partition_offsets, read_range
+from labline.engine.core.record import Headers, Record
+from labline.engine.errors import LablineError
+from labline.engine.ops.decoding import Decoder, Shown, key_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POLL_S = 0.25  # so long a Ctrl-C may wait

@@ -2,18 +2,18 @@
 
 from confluent_kafka import Message, Producer
 
-from engine.broker.clients import producer_config
-from engine.broker.reader import partition_offsets, read_range
-from engine.core.line import Line
-from engine.errors import LablineError
-from engine.models.configuration import CHAMPION, declaration, spec_of
-from engine.models.control import Control, Revision, promotion
-from engine.models.line_recipes import baselines_by_place, check_recipes
-from engine.models.registry import Registry
-from engine.models.signing import PublicKeys, Signer, load_public_keys
-from engine.workspace.check import check_line
-from engine.workspace.workspace import Workspace
-from topics.naming import CONTROL_TOPIC
+from labline.engine.broker.clients import producer_config
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.core.line import Line
+from labline.engine.errors import LablineError
+from labline.engine.models.control.configuration import CHAMPION, declaration, spec_of
+from labline.engine.models.control.control import Control, Revision, promotion
+from labline.engine.models.control.registry import Registry
+from labline.engine.models.control.signing import PublicKeys, Signer, load_public_keys
+from labline.engine.models.recipes.check import baselines_by_place, check_recipes
+from labline.engine.workspace.check import check_line
+from labline.engine.workspace.workspace import Workspace
+from labline.topics.naming import CONTROL_TOPIC
 
 TIMEOUT_S = 30.0
 SLOTS = (CHAMPION, "challenger")

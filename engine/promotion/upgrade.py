@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from engine.broker.members import await_no_members
-from engine.core.journal import REBUILT, Entry
-from engine.core.refold import Resumed
-from engine.core.snapshot import Header
-from engine.core.task import Task
-from engine.errors import LablineError
-from engine.models import configuration
-from engine.models.configuration import SpecOf
-from engine.models.control import Control
-from engine.models.environment import environment_digest
-from engine.models.snapshot_store import SnapshotStore
-from engine.models.snapshots import Place, snapshot
-from lab_replay.past.partition_past import Beginning, Origin, PartitionPast, Snapshots
-from lab_replay.past.partitions import each_partition
-from lab_replay.past.written import Difference
+from labline.engine.broker.members import await_no_members
+from labline.engine.core.journal import REBUILT, Entry
+from labline.engine.core.refold import Resumed
+from labline.engine.core.snapshot import Header
+from labline.engine.core.task import Task
+from labline.engine.errors import LablineError
+from labline.engine.models.control import configuration
+from labline.engine.models.control.configuration import SpecOf
+from labline.engine.models.control.control import Control
+from labline.engine.models.learning.snapshot_store import SnapshotStore
+from labline.engine.models.learning.snapshots import Place, snapshot
+from labline.engine.models.state.environment import environment_digest
+from labline.engine.rerun.line_outputs import Difference
+from labline.engine.rerun.partition_past import Beginning, Origin, PartitionPast, Snapshots
+from labline.engine.rerun.partitions import each_partition
 
 EQUAL, DIFFERENT, REFOLDED = "equal", "different", "rebuilt"
 COUNTS = ("records", "entries")

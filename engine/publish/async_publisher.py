@@ -6,10 +6,10 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from engine.errors import LablineError
-from engine.publish.publisher import DELIVERY_TIMEOUT_MS, FLUSH_STEP_S, Publisher
-from schemas.avro import Schema
-from topics.declaration import Topic
+from labline.engine.errors import LablineError
+from labline.engine.publish.publisher import DELIVERY_TIMEOUT_MS, FLUSH_STEP_S, Publisher
+from labline.schemas.avro import Schema
+from labline.topics.declaration import Topic
 
 YIELD_EVERY = 100  # sends between two turns of the loop
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.errors import LablineError
-from engine.workspace.times import time_reader
-from schemas.avro import Rejection, Schema
-from schemas.declarations import checked
-from schemas.shape import expand
+from labline.engine.errors import LablineError
+from labline.engine.workspace.times import time_reader
+from labline.schemas.avro import Rejection, Schema
+from labline.schemas.declarations import checked
+from labline.schemas.shape import expand
 
 TRUE, FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
 JOIN = "/"

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 FOLDER = "publish"
 

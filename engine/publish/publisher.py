@@ -9,11 +9,11 @@ from weakref import WeakSet
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from engine.broker.clients import producer_config
-from engine.errors import LablineError
-from engine.publish.undelivered import FATAL, Undelivered
-from schemas.avro import Rejection, Schema, SchemaViolation
-from topics.declaration import Topic
+from labline.engine.broker.clients import producer_config
+from labline.engine.errors import LablineError
+from labline.engine.publish.undelivered import FATAL, Undelivered
+from labline.schemas.avro import Rejection, Schema, SchemaViolation
+from labline.topics.declaration import Topic
 
 SOURCE_HEADER = "ce_source"  # who sent it, as CloudEvents' Kafka binding names it: a claim
 QUEUE_MAX_RECORDS = 100_000  # sent and not yet acknowledged, in the client's memory
@@ -50,7 +50,7 @@ class Publisher:
         Who sends, for the header ``ce_source``; None sends no header.
     head
         What values begin with; None is Avro's single-object head. With a schema registry,
-        `schemas.framing.confluent_head` of the schema's id.
+        `labline.schemas.framing.confluent_head` of the schema's id.
     delivery_timeout_ms
         How long a record is tried before it counts as undelivered.
 

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn
 
-from engine.errors import LablineError
-from engine.publish.cells import Cells
-from engine.workspace.csv_table import BYTE_ORDER_MARK, csv_table
-from schemas.avro import Rejection, Schema
-from schemas.shape import expand
+from labline.engine.errors import LablineError
+from labline.engine.publish.cells import Cells
+from labline.engine.workspace.csv_table import BYTE_ORDER_MARK, csv_table
+from labline.schemas.avro import Rejection, Schema
+from labline.schemas.shape import expand
 
 LINE_MAX_CHARACTERS = 1_000_000
 SORT_MAX_ROWS = 1_000_000

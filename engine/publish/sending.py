@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeAlias
 
-from engine.publish.progress_file import Progress, Settled
-from engine.publish.publisher import DELIVERY_TIMEOUT_MS, Publisher
-from engine.publish.rows import Row
-from schemas.avro import Rejection, SchemaViolation
+from labline.engine.publish.progress_file import Progress, Settled
+from labline.engine.publish.publisher import DELIVERY_TIMEOUT_MS, Publisher
+from labline.engine.publish.rows import Row
+from labline.schemas.avro import Rejection, SchemaViolation
 
 LOOK_S = 0.5  # between two looks at how far it is
 BEYOND_MAX = 200_000  # rows settled out of order that are remembered

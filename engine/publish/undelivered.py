@@ -5,8 +5,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from engine.errors import LablineError
-from schemas.avro import Schema
+from labline.engine.errors import LablineError
+from labline.schemas.avro import Schema
 
 KEPT_MAX_RECORDS = 10_000
 KEPT_MAX_BYTES = 16 * 1024 * 1024

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.stats.neighbours import Neighbours, running
+from labline.engine.stats.neighbours import Neighbours, running
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -12,11 +12,11 @@ from typing import Any
 import faust
 import structlog
 
-from engine.core.kinds import score_schemas
-from engine.workspace.workspace import Workspace
-from schemas.avro import Rejection, Schema
-from schemas.engine_schemas import engine_schema
-from topics.naming import line_topics
+from labline.engine.core.kinds import score_schemas
+from labline.engine.workspace.workspace import Workspace
+from labline.schemas.avro import Rejection, Schema
+from labline.schemas.engine_schemas import engine_schema
+from labline.topics.naming import line_topics
 
 log = structlog.get_logger()
 

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-from engine.workspace.workspace import Workspace, known
-from topics.plan import declaration, line_topic_declarations
-from topics.steps import Declaration
+from labline.engine.workspace.workspace import Workspace, known
+from labline.topics.plan import declaration, line_topic_declarations
+from labline.topics.steps import Declaration
 
 
 def catalogue(workspace: Workspace) -> list[Declaration]:

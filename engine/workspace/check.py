@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from engine.core.declared import RULES
-from engine.core.line import Line
-from engine.errors import LablineError
-from engine.workspace.workspace import Workspace, known
-from schemas.avro import Schema
-from schemas.shape import expand
-from topics.declaration import Topic
+from labline.engine.core.declared import RULES
+from labline.engine.core.line import Line
+from labline.engine.errors import LablineError
+from labline.engine.workspace.workspace import Workspace, known
+from labline.schemas.avro import Schema
+from labline.schemas.shape import expand
+from labline.topics.declaration import Topic
 
 NUMERIC = frozenset({"int", "long", "float", "double"})
 CATEGORICAL = frozenset({"string", "enum", "int", "long", "boolean"})

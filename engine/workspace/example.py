@@ -3,15 +3,15 @@
 import shutil
 from pathlib import Path
 
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 EXAMPLES = ("flights",)
 
 
 def example_folder(name: str) -> Path:
     """Return where an example lies: in a clone, or inside the installed package."""
-    root = Path(__file__).parents[2]  # of the clone, or where packages are installed
-    for folder in (root / "labline" / "examples" / name, root / "examples" / name):
+    package = Path(__file__).parents[2]
+    for folder in (package / "examples" / name, package.parent / "examples" / name):
         if folder.is_dir():
             return folder
     raise LablineError(

@@ -1,8 +1,8 @@
 """The first recipes to compare on somebody's own data, by kind of line."""
 
-from engine.core.line import Kind
-from engine.errors import LablineError
-from engine.workspace.guess import Guess
+from labline.engine.core.line import Kind
+from labline.engine.errors import LablineError
+from labline.engine.workspace.guess import Guess
 
 METRICS: dict[Kind, str] = {
     "binary": "log_loss, roc_auc",

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.core.line import Kind
-from engine.workspace.columns import Column
+from labline.engine.core.line import Kind
+from labline.engine.workspace.columns import Column
 
 FEATURES_MAX = 60
 EVENT_TIME = "event_time"

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from engine.core.line import Kind
-from engine.errors import LablineError
-from engine.workspace.columns import (
+from labline.engine.core.line import Kind
+from labline.engine.errors import LablineError
+from labline.engine.workspace.columns import (
     CATEGORIES_MAX,
     MISSING_WORDS,
     Column,
@@ -14,9 +14,9 @@ from engine.workspace.columns import (
     field_names,
     free_name,
 )
-from engine.workspace.guess import EVENT_TIME, Guess, Roles, Truth
-from engine.workspace.label_kind import FALSE_WORDS, TRUE_WORDS, label_kind
-from engine.workspace.times import FORMS, fitting_forms, time_reader, twin
+from labline.engine.workspace.guess import EVENT_TIME, Guess, Roles, Truth
+from labline.engine.workspace.label_kind import FALSE_WORDS, TRUE_WORDS, label_kind
+from labline.engine.workspace.times import FORMS, fitting_forms, time_reader, twin
 
 IDS_MAX = 2_000_000  # so many ids are compared
 ORDER_MAX = 1_000_000  # so many rows are looked at for their order in time

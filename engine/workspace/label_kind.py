@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from engine.core.line import Kind
-from engine.workspace.columns import Column
+from labline.engine.core.line import Kind
+from labline.engine.workspace.columns import Column
 
 KINDS: tuple[Kind, ...] = ("binary", "multiclass", "regression", "anomaly")
 TRUE_WORDS = frozenset({"1", "1.0", "true", "t", "yes", "y"})
@@ -25,7 +25,7 @@ def label_kind(label: Column, asked: Kind | None) -> LabelKind | str:
 
     Examples
     --------
-    >>> from engine.workspace.columns import Seen
+    >>> from labline.engine.workspace.columns import Seen
     >>> def told(*cells, asked=None):
     ...     seen = Seen("label")
     ...     for cell in cells:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from engine.errors import LablineError
-from engine.workspace.workspace import Workspace
-from schemas.evolution import Level, strictest
-from schemas.releases import Release, Subject, forbidden, release, subject_folders
-from topics.declaration import Topic
+from labline.engine.errors import LablineError
+from labline.engine.workspace.workspace import Workspace
+from labline.schemas.evolution import Level, strictest
+from labline.schemas.releases import Release, Subject, forbidden, release, subject_folders
+from labline.topics.declaration import Topic
 
 
 class Finding(NamedTuple):

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from engine.core.line import PROBABLE
-from engine.errors import LablineError
-from engine.workspace.columns import Column
-from engine.workspace.first_experiment import first_experiment
-from engine.workspace.guess import EVENT_TIME, Guess
-from engine.workspace.times import EPOCHS, ISO, has_clock
+from labline.engine.core.line import PROBABLE
+from labline.engine.errors import LablineError
+from labline.engine.workspace.columns import Column
+from labline.engine.workspace.first_experiment import first_experiment
+from labline.engine.workspace.guess import EVENT_TIME, Guess
+from labline.engine.workspace.times import EPOCHS, ISO, has_clock
 
 SMALL_ROWS = 10_000  # below it one learner sees all: parts of it would be too little to learn from
 PARTITIONS = 4

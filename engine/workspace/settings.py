@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.errors import LablineError
-from schemas.declarations import explain
+from labline.engine.errors import LablineError
+from labline.schemas.declarations import explain
 
 SETTINGS_FILE = "labline.toml"
 

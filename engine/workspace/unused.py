@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from engine.workspace.columns import CATEGORIES_MAX, Column
+from labline.engine.workspace.columns import CATEGORIES_MAX, Column
 
 _THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}([ ,'_.\u00a0\u202f][0-9]{3})+([.,][0-9]+)?")
 _COMMA = re.compile(r"-?([0-9]+|[0-9]{1,3}([. '\u00a0\u202f][0-9]{3})+),[0-9]+")
@@ -16,7 +16,7 @@ def no_number(column: Column) -> str | None:
 
     Examples
     --------
-    >>> from engine.workspace.columns import Seen
+    >>> from labline.engine.workspace.columns import Seen
     >>> def told(*cells):
     ...     seen = Seen("x")
     ...     for cell in cells:
@@ -51,7 +51,7 @@ def why_unused(column: Column) -> str:
 
     Examples
     --------
-    >>> from engine.workspace.columns import Seen
+    >>> from labline.engine.workspace.columns import Seen
     >>> why_unused(Seen("x").column("x"))
     'empty'
     """

@@ -7,16 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from engine.core.line import Line
-from engine.errors import LablineError
-from engine.workspace.settings import SETTINGS_FILE, Settings
-from schemas.avro import Schema
-from schemas.releases import Subject, draft_error, subject_folders
-from topics.declaration import Topic
+from labline.engine.core.line import Line
+from labline.engine.errors import LablineError
+from labline.engine.workspace.settings import SETTINGS_FILE, Settings
+from labline.schemas.avro import Schema
+from labline.schemas.releases import Subject, draft_error, subject_folders
+from labline.topics.declaration import Topic
 
 if TYPE_CHECKING:
-    from engine.broker.schema_registry import SchemaRegistry
-    from engine.models.configuration import SpecOf
+    from labline.engine.broker.registry.schema_registry import SchemaRegistry
+    from labline.engine.models.control.configuration import SpecOf
 
 BOOTSTRAP_VARIABLE = "LABLINE_BOOTSTRAP_SERVERS"
 REGISTRY_VARIABLE = "LABLINE_SCHEMA_REGISTRY"
@@ -175,7 +175,9 @@ class Workspace:
         The command's option, the variable ``LABLINE_BOOTSTRAP_SERVERS``, ``labline.toml``, the
         embedded broker of this workspace: the first that is there.
         """
-        from engine.broker.embedded import find  # only here: the others need no Java side
+        from labline.engine.broker.servers.embedded import (
+            find,  # only here: the others need no Java side
+        )
 
         told = option or os.environ.get(BOOTSTRAP_VARIABLE) or self.settings.bootstrap
         if told:
@@ -191,9 +193,9 @@ class Workspace:
         The variable ``LABLINE_SCHEMA_REGISTRY``, ``labline.toml``, the embedded one of this
         workspace: the first that is there. It may be away: what it told before, it tells again.
         """
-        from engine.broker import apicurio
-        from engine.broker.registry_connection import AUTH_VARIABLE
-        from engine.broker.schema_registry import SchemaRegistry
+        from labline.engine.broker.registry.registry_connection import AUTH_VARIABLE
+        from labline.engine.broker.registry.schema_registry import SchemaRegistry
+        from labline.engine.broker.servers import apicurio
 
         told = os.environ.get(REGISTRY_VARIABLE) or self.settings.schema_registry
         if told:
@@ -216,8 +218,8 @@ class Workspace:
         """Return what makes a configuration of a revision, with what the registry knows."""
         from functools import partial
 
-        from engine.broker.schema_registry import Writers
-        from engine.models.configuration import spec_of
+        from labline.engine.broker.registry.schema_registry import Writers
+        from labline.engine.models.control.configuration import spec_of
 
         registry = self.registry()
         if registry is None:
@@ -260,7 +262,7 @@ def known(name: str, names: Iterable[str], what: str, place: str) -> str:
     >>> known("delais", ["delays"], "LINE", "lines/")
     Traceback (most recent call last):
     ...
-    engine.errors.LablineError: LL-LINE-UNKNOWN: no line 'delais' in lines/
+    labline.engine.errors.LablineError: LL-LINE-UNKNOWN: no line 'delais' in lines/
       remedy: did you mean delays?
     """
     known_names = sorted(names)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from engine.errors import LablineError
-from lab_replay.evaluation.losses import Floats, absolute_losses, brier_losses, log_losses
+from labline.engine.errors import LablineError
+from labline.lab_replay.evaluation.losses import Floats, absolute_losses, brier_losses, log_losses
 
 COMPARE_CLIP = 0.01  # of probabilities, for the logarithmic loss: it must be bounded
 BOUND_LABELS_MAX = 1_000  # at the beginning: they say how large an absolute error can count

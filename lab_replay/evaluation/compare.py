@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import LablineError
-from engine.stats.sequential import ConfidenceSequence, Steps
-from lab_replay.evaluation.bounded import (
+from labline.engine.errors import LablineError
+from labline.engine.stats.sequential import ConfidenceSequence, Steps
+from labline.lab_replay.evaluation.bounded import (
     bound_of,
     bounded_losses,
     largest_loss,
@@ -16,10 +16,10 @@ from lab_replay.evaluation.bounded import (
     range_of_first,
     widest_difference,
 )
-from lab_replay.evaluation.losses import Floats
-from lab_replay.evaluation.metrics import answered
-from lab_replay.evaluation.prediction_log import PredictionLog
-from lab_replay.evaluation.result import Versus
+from labline.lab_replay.evaluation.losses import Floats
+from labline.lab_replay.evaluation.metrics import answered
+from labline.lab_replay.evaluation.prediction_log import PredictionLog
+from labline.lab_replay.evaluation.result import Versus
 
 ALPHA = 0.05
 

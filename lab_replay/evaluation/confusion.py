@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lab_replay.evaluation.losses import Floats, decided
+from labline.lab_replay.evaluation.losses import Floats, decided
 
 Table = NDArray[np.int64]
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.line import Costs
-from engine.errors import LablineError
-from lab_replay.evaluation.losses import Floats
-from lab_replay.evaluation.metrics import (
+from labline.engine.core.line import Costs
+from labline.engine.errors import LablineError
+from labline.lab_replay.evaluation.cumulative import so_far
+from labline.lab_replay.evaluation.losses import Floats
+from labline.lab_replay.evaluation.metrics import (
     CALIBRATION_BINS,
     Scored,
     answered,
@@ -21,9 +22,8 @@ from lab_replay.evaluation.metrics import (
     figures,
     wanted_metrics,
 )
-from lab_replay.evaluation.prediction_log import PredictionLog
-from lab_replay.evaluation.result import Bin, Figures, Money, Part, Window
-from lab_replay.evaluation.so_far import so_far
+from labline.lab_replay.evaluation.prediction_log import PredictionLog
+from labline.lab_replay.evaluation.result import Bin, Figures, Money, Part, Window
 
 WINDOWS = 60
 WINDOW_EVENTS_MIN = 200

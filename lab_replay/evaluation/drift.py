@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
-from lab_replay.evaluation.metrics import answered
-from lab_replay.evaluation.prediction_log import PredictionLog
-from lab_replay.evaluation.result import Drift
+from labline.lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
+from labline.lab_replay.evaluation.metrics import answered
+from labline.lab_replay.evaluation.prediction_log import PredictionLog
+from labline.lab_replay.evaluation.result import Drift
 
 WINDOW_EVENTS = 5_000
 STABILITY_MAX = 0.25  # of the population stability index: above it, custom calls a shift major
@@ -138,7 +138,7 @@ def error_drift(log: PredictionLog, name: str) -> tuple[Drift, ...]:
     """
     if log.kind not in ("binary", "multiclass", "regression"):
         return ()
-    import engine.models.lean  # noqa: F401
+    import labline.engine.models.lazy_imports  # noqa: F401
 
     from river.drift import ADWIN
 

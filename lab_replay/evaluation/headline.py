@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from lab_replay.evaluation.clock import Clock, day_of
-from lab_replay.evaluation.ranking import is_whole, ranking
-from lab_replay.evaluation.result import (
+from labline.lab_replay.evaluation.ranking import is_whole, ranking
+from labline.lab_replay.evaluation.result import (
     MEASURES,
     Candidate,
     ExperimentResult,
     Money,
     Versus,
 )
+from labline.lab_replay.evaluation.time_kind import Clock, day_of
 
 #: Why there may be no figure over labelled events that were answered.
 UNDEFINED = {

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lab_replay.evaluation.confusion import cells, f1_of, kappa_of, macro_f1_of, table_of
-from lab_replay.evaluation.losses import (
+from labline.lab_replay.evaluation.confusion import cells, f1_of, kappa_of, macro_f1_of, table_of
+from labline.lab_replay.evaluation.losses import (
     Floats,
     absolute_losses,
     brier_losses,
@@ -19,8 +19,8 @@ from lab_replay.evaluation.losses import (
     log_losses,
     right,
 )
-from lab_replay.evaluation.prediction_log import PredictionLog
-from lab_replay.evaluation.result import MEASURES, Bin
+from labline.lab_replay.evaluation.prediction_log import PredictionLog
+from labline.lab_replay.evaluation.result import MEASURES, Bin
 
 CALIBRATION_BINS = 10
 

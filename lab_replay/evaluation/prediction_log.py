@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 FORMAT = 2
 INDEX = "log.json"

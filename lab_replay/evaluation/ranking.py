@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from lab_replay.evaluation.measures import MEASURES
+from labline.lab_replay.evaluation.measures import MEASURES
 
 if TYPE_CHECKING:
-    from lab_replay.evaluation.result import Candidate
+    from labline.lab_replay.evaluation.result import Candidate
 
 #: The share of labelled events from which on a candidate counts as one that answered all.
 WHOLE = 0.999
@@ -18,7 +18,7 @@ def is_whole(candidate: "Candidate", most: int) -> bool:
 
     Examples
     --------
-    >>> from lab_replay.evaluation.result import Candidate
+    >>> from labline.lab_replay.evaluation.result import Candidate
     >>> picky = Candidate(name="picky", recipe="", kind="candidate", metrics={}, events=500)
     >>> is_whole(picky, 500), is_whole(picky, 10_000)
     (True, False)
@@ -41,7 +41,7 @@ def ranking(
 
     Examples
     --------
-    >>> from lab_replay.evaluation.result import Candidate
+    >>> from labline.lab_replay.evaluation.result import Candidate
     >>> def one(name, loss, events=9):
     ...     return Candidate(
     ...         name=name, recipe="", kind="candidate", metrics={"log_loss": loss}, events=events)

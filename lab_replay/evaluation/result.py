@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.errors import LablineError
-from lab_replay.evaluation.clock import Clock
-from lab_replay.evaluation.measures import DEFAULTS as DEFAULTS
-from lab_replay.evaluation.measures import MEASURES as MEASURES
-from lab_replay.evaluation.measures import nearest as nearest
-from lab_replay.evaluation.ranking import ranking
+from labline.engine.errors import LablineError
+from labline.lab_replay.evaluation.measures import DEFAULTS as DEFAULTS
+from labline.lab_replay.evaluation.measures import MEASURES as MEASURES
+from labline.lab_replay.evaluation.measures import nearest as nearest
+from labline.lab_replay.evaluation.ranking import ranking
+from labline.lab_replay.evaluation.time_kind import Clock
 
 RESULT = "result.json"  # the file in the folder of a run
 
@@ -192,7 +192,7 @@ class ExperimentResult(_Model):
     recording
         The digest of the recording that was replayed.
     environment
-        Versions and platform, as `engine.models.environment` names them.
+        Versions and platform, as `labline.engine.models.state.environment` names them.
     metrics
         Names of `MEASURES` in the order in which they are shown; the first decides who is best.
     learner, delay

@@ -4,9 +4,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from lab_replay.evaluation.headline import figure
-from lab_replay.evaluation.ranking import is_whole, ranking
-from lab_replay.evaluation.result import MEASURES, Candidate, Costs, ExperimentResult
+from labline.lab_replay.evaluation.headline import figure
+from labline.lab_replay.evaluation.ranking import is_whole, ranking
+from labline.lab_replay.evaluation.result import MEASURES, Candidate, Costs, ExperimentResult
 
 SHOWN_MAX = 30  # of a grid of hundreds the best; all are in the report
 

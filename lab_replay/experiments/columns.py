@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 FrameKind: TypeAlias = Literal["polars", "pandas", "arrow"]
 #: What a column of a list holds, where some or all of it may be missing.

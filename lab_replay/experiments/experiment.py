@@ -16,10 +16,10 @@ from pydantic import (
     model_validator,
 )
 
-from engine.core.duration import Duration, parse_duration_ms
-from engine.errors import LablineError
-from lab_replay.evaluation.result import MEASURES, nearest
-from schemas.declarations import checked
+from labline.engine.core.duration import Duration, parse_duration_ms
+from labline.engine.errors import LablineError
+from labline.lab_replay.evaluation.result import MEASURES, nearest
+from labline.schemas.declarations import checked
 
 WINDOWS_MAX = 1_000
 CANDIDATES_MAX = 500

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import LablineError
-from engine.workspace.check import field_types
-from lab_replay.evaluation.headline import verdict
-from lab_replay.evaluation.prediction_log import NEVER, PredictionLog
-from lab_replay.evaluation.result import Candidate, Costs, ExperimentResult
-from lab_replay.experiments.columns import FrameKind as FrameKind
-from lab_replay.experiments.columns import (
+from labline.engine.errors import LablineError
+from labline.engine.workspace.check import field_types
+from labline.lab_replay.evaluation.headline import verdict
+from labline.lab_replay.evaluation.prediction_log import NEVER, PredictionLog
+from labline.lab_replay.evaluation.result import Candidate, Costs, ExperimentResult
+from labline.lab_replay.experiments.columns import FrameKind as FrameKind
+from labline.lab_replay.experiments.columns import (
     Held,
     by_name,
     frame_of,
@@ -23,9 +23,9 @@ from lab_replay.experiments.columns import (
     library_of,
     times_of,
 )
-from lab_replay.recordings.recording import Recording
-from schemas.avro import Rejection, Schema
-from schemas.framing import Codec, Heads
+from labline.lab_replay.recordings.recording import Recording
+from labline.schemas.avro import Rejection, Schema
+from labline.schemas.framing import Codec, Heads
 
 RECORD_COLUMNS = ("partition", "offset", "timestamp", "key", "undecoded")
 _HELD: dict[str, Held] = {

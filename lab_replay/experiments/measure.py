@@ -2,22 +2,29 @@
 
 import numpy as np
 
-from engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE
-from engine.core.line import Line
-from engine.models.environment import environment
-from lab_replay.evaluation.clock import clock_of
-from lab_replay.evaluation.compare import versus
-from lab_replay.evaluation.curves import calibration, curves, money, parts
-from lab_replay.evaluation.drift import error_drift
-from lab_replay.evaluation.lag import cost_on
-from lab_replay.evaluation.metrics import Scored, answered, evaluate
-from lab_replay.evaluation.prediction_log import PredictionLog
-from lab_replay.evaluation.ranking import ranking
-from lab_replay.evaluation.result import Candidate, Costs, Counts, Drift, ExperimentResult, Versus
-from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.models import baselines_by_name, metrics_of
-from lab_replay.replay.replay import Replayed
-from lab_replay.replay.trial import Trial
+from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE
+from labline.engine.core.line import Line
+from labline.engine.models.state.environment import environment
+from labline.lab_replay.evaluation.compare import versus
+from labline.lab_replay.evaluation.curves import calibration, curves, money, parts
+from labline.lab_replay.evaluation.drift import error_drift
+from labline.lab_replay.evaluation.metrics import Scored, answered, evaluate
+from labline.lab_replay.evaluation.prediction_log import PredictionLog
+from labline.lab_replay.evaluation.queueing import cost_on
+from labline.lab_replay.evaluation.ranking import ranking
+from labline.lab_replay.evaluation.result import (
+    Candidate,
+    Costs,
+    Counts,
+    Drift,
+    ExperimentResult,
+    Versus,
+)
+from labline.lab_replay.evaluation.time_kind import clock_of
+from labline.lab_replay.experiments.experiment import Experiment
+from labline.lab_replay.experiments.models import baselines_by_name, metrics_of
+from labline.lab_replay.replay.replay import Replayed
+from labline.lab_replay.replay.trial import Trial
 
 DAY_MS = 86_400_000
 CANDIDATE, BASELINE = "candidate", "baseline"

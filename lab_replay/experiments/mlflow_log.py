@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import LablineError
-from lab_replay.evaluation.headline import headline, verdict
-from lab_replay.evaluation.result import Candidate, Costs, ExperimentResult
-from lab_replay.experiments.mlflow_place import (
+from labline.engine.errors import LablineError
+from labline.lab_replay.evaluation.headline import headline, verdict
+from labline.lab_replay.evaluation.result import Candidate, Costs, ExperimentResult
+from labline.lab_replay.experiments.mlflow_place import (
     TRACKING_VARIABLE,
     gently,
     sqlite_path,

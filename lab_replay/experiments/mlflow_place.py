@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from engine.errors import LablineError
+from labline.engine.errors import LablineError
 
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 MARK, FORMAT = "mlflow.json", 1

@@ -4,18 +4,18 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from engine.core.declared import RULES
-from engine.core.line import Line
-from engine.errors import LablineError
-from engine.models.called import steps_of
-from engine.models.grids import NAME_MAX_CHARACTERS, grid
-from engine.models.line_recipes import check_recipes
-from engine.models.named import is_name
-from engine.models.registry import NAME
-from lab_replay.evaluation.result import DEFAULTS, MEASURES, nearest
-from lab_replay.experiments.experiment import CANDIDATES_MAX, Experiment
-from lab_replay.recordings.recording import Recording
-from schemas.avro import Schema
+from labline.engine.core.declared import RULES
+from labline.engine.core.line import Line
+from labline.engine.errors import LablineError
+from labline.engine.models.control.registry import NAME
+from labline.engine.models.recipes.arguments import steps_of
+from labline.engine.models.recipes.check import check_recipes
+from labline.engine.models.recipes.functions import is_name
+from labline.engine.models.recipes.grids import NAME_MAX_CHARACTERS, grid
+from labline.lab_replay.evaluation.result import DEFAULTS, MEASURES, nearest
+from labline.lab_replay.experiments.experiment import CANDIDATES_MAX, Experiment
+from labline.lab_replay.recordings.recording import Recording
+from labline.schemas.avro import Schema
 
 #: Kinds of lines whose scores are probabilities: their losses have a bound.
 PROBABLE = ("binary", "multiclass")

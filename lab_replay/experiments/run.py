@@ -6,18 +6,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from engine.core.line import Line
-from engine.errors import LablineError
-from engine.models.control import ModelRef
-from engine.models.named import is_name
-from engine.models.registry import Registry
-from engine.models.signing import Signer
-from lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
-from lab_replay.evaluation.result import RESULT, Costs, ExperimentResult
-from lab_replay.experiments.alone import alone
-from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.measure import costs_of, measure
-from lab_replay.experiments.models import (
+from labline.engine.core.line import Line
+from labline.engine.disk.locks import alone
+from labline.engine.errors import LablineError
+from labline.engine.models.control.control import ModelRef
+from labline.engine.models.control.registry import Registry
+from labline.engine.models.control.signing import Signer
+from labline.engine.models.recipes.functions import is_name
+from labline.lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
+from labline.lab_replay.evaluation.result import RESULT, Costs, ExperimentResult
+from labline.lab_replay.experiments.experiment import Experiment
+from labline.lab_replay.experiments.measure import costs_of, measure
+from labline.lab_replay.experiments.models import (
     check_delay,
     check_incumbent,
     metrics_of,
@@ -25,14 +25,14 @@ from lab_replay.experiments.models import (
     reference_of,
     slices_of,
 )
-from lab_replay.recordings.recording import Recording
-from lab_replay.replay.cache import trial_digest
-from lab_replay.replay.replay import replay
-from lab_replay.replay.trial import Trial
-from lab_replay.replay.units import EACH, SINGLE
-from lab_replay.reports.report import write_report
-from schemas.avro import Schema
-from schemas.framing import NOTHING_ELSE, Heads
+from labline.lab_replay.recordings.recording import Recording
+from labline.lab_replay.replay.cache import trial_digest
+from labline.lab_replay.replay.replay import replay
+from labline.lab_replay.replay.trial import Trial
+from labline.lab_replay.replay.units import EACH, SINGLE
+from labline.lab_replay.reports.report import write_report
+from labline.schemas.avro import Schema
+from labline.schemas.framing import NOTHING_ELSE, Heads
 
 COSTS, REPORT, DIGEST = "costs.json", "report.html", "digest"
 

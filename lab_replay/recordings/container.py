@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Protocol
 
 import fastavro
 
-from engine.core.record import Headers, Record
-from schemas.varint import varint
+from labline.engine.core.record import Headers, Record
+from labline.schemas.varint import varint
 
 BLOCK_RECORDS = 1_000
 BLOCK_MAX_BYTES = 4 * 1024 * 1024

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from confluent_kafka import IsolationLevel
 from confluent_kafka.admin import OffsetSpec
 
-from engine.broker.clients import admin_client
-from engine.broker.positions import parse_time_ms
-from engine.broker.reader import Offsets, Place, listed, partition_offsets, read_range
-from engine.core.moment import moment_of
-from engine.errors import LablineError
+from labline.engine.broker.clients import admin_client
+from labline.engine.broker.positions import parse_time_ms
+from labline.engine.broker.reader import Offsets, Place, listed, partition_offsets, read_range
+from labline.engine.core.moment import moment_of
+from labline.engine.errors import LablineError
 
 _OFFSET = re.compile(
     r"(?P<topic>[A-Za-z0-9._-]+)/(?P<partition>[0-9]{1,9})=(?P<offset>[0-9]{1,18})"

@@ -13,11 +13,17 @@ from typing import IO, TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 
-from engine.broker.reader import read_range
-from engine.core.record import Record
-from engine.errors import LablineError
-from lab_replay.recordings.container import HEAD, Block, ContainerWriter, blocks_of, decode_block
-from lab_replay.recordings.recording_format import (
+from labline.engine.broker.reader import read_range
+from labline.engine.core.record import Record
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.container import (
+    HEAD,
+    Block,
+    ContainerWriter,
+    blocks_of,
+    decode_block,
+)
+from labline.lab_replay.recordings.recording_format import (
     UNFINISHED,
     Manifest,
     PartitionFile,
@@ -27,9 +33,10 @@ from lab_replay.recordings.recording_format import (
     index_name,
     write_manifest,
 )
-from lab_replay.recordings.redact import UNREADABLE, Redactor
-from lab_replay.recordings.storage import Store
-from lab_replay.recordings.unfinished import (
+from labline.lab_replay.recordings.redact import UNREADABLE, Redactor
+from labline.lab_replay.recordings.schema_heads import Writers
+from labline.lab_replay.recordings.storage import Store
+from labline.lab_replay.recordings.unfinished import (
     Unfinished,
     asked_of,
     is_recorded,
@@ -37,10 +44,9 @@ from lab_replay.recordings.unfinished import (
     plan_of,
     recording_ranges,
 )
-from lab_replay.recordings.writers import Writers
 
 if TYPE_CHECKING:
-    from lab_replay.recordings.recording import Recording
+    from labline.lab_replay.recordings.recording import Recording
 
 __all__ = ["is_recorded", "record", "recording_ranges"]
 

@@ -9,12 +9,12 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.core.record import Record
-from engine.errors import LablineError
-from lab_replay.recordings.container import HEAD, Block, decode_block
-from lab_replay.recordings.first_format import read_rows
-from lab_replay.recordings.recorder import record
-from lab_replay.recordings.recording_format import (
+from labline.engine.core.record import Record
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.container import HEAD, Block, decode_block
+from labline.lab_replay.recordings.format_1 import read_rows
+from labline.lab_replay.recordings.recorder import record
+from labline.lab_replay.recordings.recording_format import (
     Manifest,
     PartitionFile,
     damaged,
@@ -22,7 +22,7 @@ from lab_replay.recordings.recording_format import (
     index_name,
     read_manifest,
 )
-from lab_replay.recordings.storage import Store
+from labline.lab_replay.recordings.storage import Store
 
 __all__ = ["Recording", "record"]
 

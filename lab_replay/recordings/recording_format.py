@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from engine.core.record import Record
-from engine.errors import LablineError
-from lab_replay.recordings.container import ContainerWriter, blocks_of
-from lab_replay.recordings.storage import Store
-from lab_replay.recordings.writers import Writers
+from labline.engine.core.record import Record
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.container import ContainerWriter, blocks_of
+from labline.lab_replay.recordings.schema_heads import Writers
+from labline.lab_replay.recordings.storage import Store
 
 MANIFEST = "manifest.json"
 UNFINISHED = "unfinished.json"

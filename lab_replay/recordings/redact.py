@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from engine.core.line import Line
-from engine.core.record import Record
-from engine.errors import LablineError
-from lab_replay.recordings.recording_format import Redacted
-from schemas.avro import Rejection, Schema, SchemaViolation
-from schemas.framing import Codec, Heads, frame
-from schemas.shape import expand
+from labline.engine.core.line import Line
+from labline.engine.core.record import Record
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.recording_format import Redacted
+from labline.schemas.avro import Rejection, Schema, SchemaViolation
+from labline.schemas.framing import Codec, Heads, frame
+from labline.schemas.shape import expand
 
 EMPTY: dict[str, object] = {
     "string": "", "bytes": b"", "boolean": False, "int": 0, "long": 0, "float": 0.0, "double": 0.0,

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import NewTopic
 
-from engine.broker.clients import admin_client, producer_config
-from engine.broker.reader import TIMEOUT_S, partition_offsets
-from engine.core.record import Headers, Record
-from engine.errors import LablineError
-from lab_replay.recordings.recording import Recording
-from topics.partitioning import partition_of
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.broker.reader import TIMEOUT_S, partition_offsets
+from labline.engine.core.record import Headers, Record
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.recording import Recording
+from labline.topics.partitioning import partition_of
 
 TIMESTAMP_HEADER = "labline.timestamp_ms"
 LAB = "lab."  # what the lab may write

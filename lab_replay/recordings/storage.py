@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from engine.errors import LablineError
-from engine.workspace.exclusive import exclusive
+from labline.engine.disk.exclusive import exclusive
+from labline.engine.errors import LablineError
 
 #: fsspec's names of what recordings may be kept in, and the package that each needs.
 PACKAGES = {"file": None, "memory": None, "s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs"}

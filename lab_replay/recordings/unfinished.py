@@ -6,17 +6,17 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.broker.clients import admin_client
-from engine.errors import LablineError
-from lab_replay.recordings.ranges import Ranges, bound, resolve
-from lab_replay.recordings.recording_format import (
+from labline.engine.broker.clients import admin_client
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.ranges import Ranges, bound, resolve
+from labline.lab_replay.recordings.recording_format import (
     MANIFEST,
     UNFINISHED,
     Manifest,
     PartitionFile,
 )
-from lab_replay.recordings.redact import Redactor
-from lab_replay.recordings.storage import Store
+from labline.lab_replay.recordings.redact import Redactor
+from labline.lab_replay.recordings.storage import Store
 
 CLUSTER_TIMEOUT_S = 30.0
 

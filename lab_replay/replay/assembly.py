@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab_replay.evaluation.prediction_log import NEVER, Floats, PredictionLog, Slices
-from lab_replay.replay.cache import Cache
-from lab_replay.replay.rows import Columns
-from lab_replay.replay.trial import Trial
-from lab_replay.replay.units import Unit
+from labline.lab_replay.evaluation.prediction_log import NEVER, Floats, PredictionLog, Slices
+from labline.lab_replay.replay.cache import Cache
+from labline.lab_replay.replay.rows import Columns
+from labline.lab_replay.replay.trial import Trial
+from labline.lab_replay.replay.units import Unit
 
 
 def write_log(

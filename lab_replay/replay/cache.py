@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import LablineError
-from engine.models.environment import environment
-from engine.models.named import is_name
-from lab_replay.evaluation.prediction_log import Slices
-from lab_replay.evaluation.result import Drift
-from lab_replay.replay.rows import Columns
-from lab_replay.replay.trial import Trial
-from lab_replay.replay.units import Outcome, Unit, Walk, Walked
+from labline.engine.errors import LablineError
+from labline.engine.models.recipes.functions import is_name
+from labline.engine.models.state.environment import environment
+from labline.lab_replay.evaluation.prediction_log import Slices
+from labline.lab_replay.evaluation.result import Drift
+from labline.lab_replay.replay.rows import Columns
+from labline.lab_replay.replay.trial import Trial
+from labline.lab_replay.replay.units import Outcome, Unit, Walk, Walked
 
 FORMAT = 2
 _TOLD = ("slices", "drift")  # of columns, what is no array

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.features import Features
-from engine.core.line import Line
-from engine.core.spec import Learner, LearnFailed
-from engine.models.inputs import inputs_of
-from engine.models.learner import cold
-from engine.models.state import dump
-from lab_replay.replay.spill import Column, Spill
-from lab_replay.replay.steps import Step
+from labline.engine.core.features import Features
+from labline.engine.core.line import Line
+from labline.engine.core.spec import Learner, LearnFailed
+from labline.engine.models.learning.learner import cold
+from labline.engine.models.recipes.features import inputs_of
+from labline.engine.models.state.unpickle import dump
+from labline.lab_replay.replay.spill import Column, Spill
+from labline.lab_replay.replay.steps import Step
 
 #: From a step's row to which of a candidate's learners it belongs.
 Route = Callable[[int], int]

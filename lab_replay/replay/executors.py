@@ -5,12 +5,12 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from typing import Any
 
-from engine.errors import LablineError
-from lab_replay.replay.cache import Cache
-from lab_replay.replay.process_pool import CONTEXT, handing_out, process_pool
-from lab_replay.replay.trial import Trial
-from lab_replay.replay.units import Outcome, Unit, run_unit
-from lab_replay.replay.worker_process import begin, work
+from labline.engine.errors import LablineError
+from labline.engine.rerun.process_pool import CONTEXT, handing_out, process_pool
+from labline.lab_replay.replay.cache import Cache
+from labline.lab_replay.replay.trial import Trial
+from labline.lab_replay.replay.units import Outcome, Unit, run_unit
+from labline.lab_replay.replay.worker_process import begin, work
 
 REFRESH_S = 0.2
 SMALL = 50_000  # records times models: less is done before other processes have started

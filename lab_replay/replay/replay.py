@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
-from lab_replay.evaluation.result import Drift
-from lab_replay.replay.assembly import write_log
-from lab_replay.replay.cache import Cache
-from lab_replay.replay.executors import executor_of, run_units
-from lab_replay.replay.trial import Trial
-from lab_replay.replay.units import BY_KEY, EACH, SINGLE, Unit, Walk, units_of
+from labline.lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
+from labline.lab_replay.evaluation.result import Drift
+from labline.lab_replay.replay.assembly import write_log
+from labline.lab_replay.replay.cache import Cache
+from labline.lab_replay.replay.executors import executor_of, run_units
+from labline.lab_replay.replay.trial import Trial
+from labline.lab_replay.replay.units import BY_KEY, EACH, SINGLE, Unit, Walk, units_of
 
 WAYS = 4  # into how many partitions the keys of a single one would be split
 

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.features import Features
-from engine.core.record import ANSWER, Record
-from engine.core.run import Run
-from lab_replay.evaluation.drift import InputDrift
-from lab_replay.evaluation.prediction_log import NEVER, Slices
-from lab_replay.evaluation.result import Drift
-from lab_replay.replay.trial import Trial
-from schemas.engine_schemas import engine_schema
-from topics.partitioning import partition_of
+from labline.engine.core.features import Features
+from labline.engine.core.record import ANSWER, Record
+from labline.engine.core.run import Run
+from labline.lab_replay.evaluation.drift import InputDrift
+from labline.lab_replay.evaluation.prediction_log import NEVER, Slices
+from labline.lab_replay.evaluation.result import Drift
+from labline.lab_replay.replay.trial import Trial
+from labline.schemas.engine_schemas import engine_schema
+from labline.topics.partitioning import partition_of
 
 NO_LABEL = float("nan")
 OTHER = "–"  # the slice of events that lack the feature

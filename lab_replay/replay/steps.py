@@ -9,12 +9,12 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
-from engine.core.features import Features
-from engine.core.record import INPUTS, Record
-from engine.core.run import Run
-from engine.core.task import Task
-from lab_replay.replay.rows import Rows
-from lab_replay.replay.trial import Trial
+from labline.engine.core.features import Features
+from labline.engine.core.record import INPUTS, Record
+from labline.engine.core.run import Run
+from labline.engine.core.task import Task
+from labline.lab_replay.replay.rows import Rows
+from labline.lab_replay.replay.trial import Trial
 
 RUN_RECORDS = 1_000
 

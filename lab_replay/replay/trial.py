@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.core.line import Line
-from engine.core.spec import Learner, Slot, Spec
-from engine.errors import LablineError
-from engine.models.configuration import CANDIDATE
-from lab_replay.recordings.recording import Recording
-from lab_replay.recordings.writers import MORE, head_of
-from schemas.avro import Schema
-from schemas.framing import Heads
+from labline.engine.core.line import Line
+from labline.engine.core.spec import Learner, Slot, Spec
+from labline.engine.errors import LablineError
+from labline.engine.models.control.configuration import CANDIDATE
+from labline.lab_replay.recordings.recording import Recording
+from labline.lab_replay.recordings.schema_heads import MORE, head_of
+from labline.schemas.avro import Schema
+from labline.schemas.framing import Heads
 
 NO_REVISION = -1
 ANOMALY = "anomaly"

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lab_replay.replay.candidates import Candidate
-from lab_replay.replay.giving_up import GivingUp
-from lab_replay.replay.rows import Columns, Rows
-from lab_replay.replay.spill import Spill
-from lab_replay.replay.steps import Step, merged, steps_of
-from lab_replay.replay.trial import Trial
+from labline.lab_replay.replay.candidates import Candidate
+from labline.lab_replay.replay.early_stopping import GivingUp
+from labline.lab_replay.replay.rows import Columns, Rows
+from labline.lab_replay.replay.spill import Spill
+from labline.lab_replay.replay.steps import Step, merged, steps_of
+from labline.lab_replay.replay.trial import Trial
 
 EACH, SINGLE, BY_KEY = "each", "single", "by-key"
 PASS = 4.0  # what a pass costs without models, about, in cheap models

@@ -7,9 +7,9 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lab_replay.replay.cache import Cache
-    from lab_replay.replay.trial import Trial
-    from lab_replay.replay.units import Unit
+    from labline.lab_replay.replay.cache import Cache
+    from labline.lab_replay.replay.trial import Trial
+    from labline.lab_replay.replay.units import Unit
 
 _done: Any = None  # the count of records that all workers share
 
@@ -23,7 +23,7 @@ def begin(done: Any) -> None:
 
 def work(trial: "Trial", unit: "Unit", store: "Cache") -> None:
     """Walk a unit and keep what it gave: columns need not pass through a pipe."""
-    from lab_replay.replay.units import run_unit
+    from labline.lab_replay.replay.units import run_unit
 
     def count(records: int) -> None:
         with _done.get_lock():

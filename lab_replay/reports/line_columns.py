@@ -13,13 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.kinds import score_schemas
-from engine.core.line import Line
-from engine.errors import LablineError
-from lab_replay.reports.line_sources import Sources
-from schemas.engine_schemas import engine_schema
-from schemas.framing import Codec
-from topics.naming import line_topics
+from labline.engine.core.kinds import score_schemas
+from labline.engine.core.line import Line
+from labline.engine.errors import LablineError
+from labline.lab_replay.reports.line_sources import Sources
+from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.framing import Codec
+from labline.topics.naming import line_topics
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from engine.core.moment import moment_of
-from lab_replay.evaluation.headline import percent
-from lab_replay.reports.line_figures import LineFacts, Window
+from labline.engine.core.moment import moment_of
+from labline.lab_replay.evaluation.headline import percent
+from labline.lab_replay.reports.line_figures import LineFacts, Window
 
 WIDTH_PX, HEIGHT_PX = 960, 220
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 64, 12, 10, 26

@@ -8,19 +8,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.core.line import THRESHOLD, Line
-from engine.errors import LablineError
-from engine.models.control import Control
-from lab_replay.evaluation.curves import borders_of, calibration, curves, money, stretches
-from lab_replay.evaluation.losses import Floats, decided, finite, right
-from lab_replay.evaluation.metrics import evaluate, figures
-from lab_replay.evaluation.prediction_log import PredictionLog
-from lab_replay.evaluation.result import DEFAULTS, Candidate, Counts, ExperimentResult
-from lab_replay.reports.line_columns import CHAMPION, Answers, answers_of
-from lab_replay.reports.line_figures import Day, InForce, Latency, LineFacts, Spread, Window
-from lab_replay.reports.line_sources import Sources, kafka_sources, letters_of, outcomes_of
-from schemas.avro import Schema
-from schemas.framing import Codec, Heads
+from labline.engine.core.line import THRESHOLD, Line
+from labline.engine.errors import LablineError
+from labline.engine.models.control.control import Control
+from labline.lab_replay.evaluation.curves import borders_of, calibration, curves, money, stretches
+from labline.lab_replay.evaluation.losses import Floats, decided, finite, right
+from labline.lab_replay.evaluation.metrics import evaluate, figures
+from labline.lab_replay.evaluation.prediction_log import PredictionLog
+from labline.lab_replay.evaluation.result import DEFAULTS, Candidate, Counts, ExperimentResult
+from labline.lab_replay.reports.line_columns import CHAMPION, Answers, answers_of
+from labline.lab_replay.reports.line_figures import Day, InForce, Latency, LineFacts, Spread, Window
+from labline.lab_replay.reports.line_sources import Sources, kafka_sources, letters_of, outcomes_of
+from labline.schemas.avro import Schema
+from labline.schemas.framing import Codec, Heads
 
 DAY_MS = 86_400_000
 STRETCH_EVENTS_MIN = 20

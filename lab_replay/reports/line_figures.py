@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from lab_replay.evaluation.result import ExperimentResult
+from labline.lab_replay.evaluation.result import ExperimentResult
 
 
 class _Facts(BaseModel):

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
-from engine.broker.clients import admin_client
-from engine.broker.reader import partition_offsets, read_range
-from engine.core.line import Line
-from engine.core.record import Record
-from schemas.engine_schemas import engine_schema
-from topics.apply import existing_topics
-from topics.naming import line_topics
+from labline.engine.broker.clients import admin_client
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.core.line import Line
+from labline.engine.core.record import Record
+from labline.schemas.engine_schemas import engine_schema
+from labline.topics.apply import existing_topics
+from labline.topics.naming import line_topics
 
 #: topic, partition -> its records in batches
 Read: TypeAlias = Callable[[str, int], Iterable[list[Record]]]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from engine.core.labels import (
+from labline.engine.core.labels import (
     CONTRADICTING,
     CORRECTED,
     DUPLICATE,
@@ -15,9 +15,8 @@ from engine.core.labels import (
     ORPHAN,
     UNUSED,
 )
-from engine.core.task import FORGOTTEN, LEARN_FAILED
-from lab_replay.evaluation.clock import Clock, minute_of
-from lab_replay.evaluation.headline import (
+from labline.engine.core.task import FORGOTTEN, LEARN_FAILED
+from labline.lab_replay.evaluation.headline import (
     amount,
     figure,
     headline,
@@ -26,9 +25,17 @@ from lab_replay.evaluation.headline import (
     saving,
     verdict,
 )
-from lab_replay.evaluation.result import MEASURES, Candidate, Costs, ExperimentResult, Figures, Part
-from lab_replay.evaluation.table import best_figures
-from lab_replay.reports.report_drawn import (
+from labline.lab_replay.evaluation.result import (
+    MEASURES,
+    Candidate,
+    Costs,
+    ExperimentResult,
+    Figures,
+    Part,
+)
+from labline.lab_replay.evaluation.table import best_figures
+from labline.lab_replay.evaluation.time_kind import Clock, minute_of
+from labline.lab_replay.reports.report_drawn import (
     CURVES_MAX,
     bar,
     calibration_spots,
@@ -41,7 +48,7 @@ from lab_replay.reports.report_drawn import (
     window_ends,
     window_times,
 )
-from lab_replay.reports.report_page import json_in_html, page, write_page
+from labline.lab_replay.reports.report_page import json_in_html, page, write_page
 
 CURVES_SHOWN, BASELINES_SHOWN = 6, 2  # at first; the others at a click
 PLOTS_SHOWN = 3  # in still pictures, beside the best baseline

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lab_replay.evaluation.clock import Clock, day_of
-from lab_replay.evaluation.result import MEASURES, Bin, Candidate, Drift, Figures, Versus
+from labline.lab_replay.evaluation.result import MEASURES, Bin, Candidate, Drift, Figures, Versus
+from labline.lab_replay.evaluation.time_kind import Clock, day_of
 
 COLOURS = 6  # --s0 to --s5 in report.css: told apart by people who do not see red or green
 GREYS = 3  # --b0 to --b2

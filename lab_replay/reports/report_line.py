@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from engine.core.moment import in_words
-from lab_replay.evaluation.clock import day_of
-from lab_replay.evaluation.headline import figure, money_sentence, percent
-from lab_replay.evaluation.ranking import is_whole
-from lab_replay.evaluation.result import Candidate, ExperimentResult
-from lab_replay.reports.line_columns import CHAMPION
-from lab_replay.reports.line_drawn import HEIGHT_PX, LEFT_PX, RIGHT_PX, WIDTH_PX, pictures
-from lab_replay.reports.line_figures import LineFacts
-from lab_replay.reports.report import view
-from lab_replay.reports.report_page import page, write_page
+from labline.engine.core.moment import in_words
+from labline.lab_replay.evaluation.headline import figure, money_sentence, percent
+from labline.lab_replay.evaluation.ranking import is_whole
+from labline.lab_replay.evaluation.result import Candidate, ExperimentResult
+from labline.lab_replay.evaluation.time_kind import day_of
+from labline.lab_replay.reports.line_columns import CHAMPION
+from labline.lab_replay.reports.line_drawn import HEIGHT_PX, LEFT_PX, RIGHT_PX, WIDTH_PX, pictures
+from labline.lab_replay.reports.line_figures import LineFacts
+from labline.lab_replay.reports.report import view
+from labline.lab_replay.reports.report_page import page, write_page
 
 DAYS_SHOWN = 400
 CLASSES_SHOWN = 30

@@ -68,7 +68,7 @@ def _policy(styles: list[str], scripts: list[str]) -> str:
 
 @cache
 def _asset(name: str) -> str:
-    return (files("lab_replay.reports") / "templates" / name).read_text(encoding="utf-8")
+    return (files("labline.lab_replay.reports") / "templates" / name).read_text(encoding="utf-8")
 
 
 @cache

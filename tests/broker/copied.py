@@ -6,13 +6,13 @@ from dataclasses import replace
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
-from engine.broker.clients import producer_config
-from engine.core.record import Record
-from engine.models.control import Control
+from labline.engine.broker.clients import producer_config
+from labline.engine.core.record import Record
+from labline.engine.models.control.control import Control
+from labline.topics.naming import line_topics
 from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.process import TIMEOUT_S
 from tests.broker.written import read_topic
-from topics.naming import line_topics
 
 #: kind of topic, partition, record's number -> what is written in its place
 Alter = Callable[[str, int, int, Record], Iterator[Record]]

@@ -58,7 +58,7 @@ def make_environment(folder: Path) -> str:
 def labline(python: str, *arguments: str, tree: Path = ROOT) -> Done:
     """Run the command line with an interpreter, on this source tree or another one."""
     done = subprocess.run(
-        [python, "-m", "engine.cli.main", *arguments], cwd=tree,
+        [python, "-m", "labline.engine.cli.main", *arguments], cwd=tree,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
     )  # fmt: skip

@@ -14,18 +14,21 @@ from typing import Self
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from engine.broker.clients import admin_client, consumer_config, producer_config
-from engine.broker.reader import partition_offsets
-from engine.core.journal import Entry
-from engine.core.record import Record
-from engine.models.control import Control, Revision
-from engine.models.registry import Registry
-from engine.models.signing import Signer, generate, load_public_keys
-from engine.models.snapshot_store import SnapshotStore, load_key
-from engine.promotion.promote import promote, read_control
-from engine.workspace.catalogue import catalogue
-from engine.workspace.example import make_workspace
-from engine.workspace.workspace import Workspace
+from labline.engine.broker.clients import admin_client, consumer_config, producer_config
+from labline.engine.broker.reader import partition_offsets
+from labline.engine.core.journal import Entry
+from labline.engine.core.record import Record
+from labline.engine.models.control.control import Control, Revision
+from labline.engine.models.control.registry import Registry
+from labline.engine.models.control.signing import Signer, generate, load_public_keys
+from labline.engine.models.learning.snapshot_store import SnapshotStore, load_key
+from labline.engine.promotion.promote import promote, read_control
+from labline.engine.workspace.catalogue import catalogue
+from labline.engine.workspace.example import make_workspace
+from labline.engine.workspace.workspace import Workspace
+from labline.topics.apply import apply, existing_topics
+from labline.topics.naming import LineTopics, line_topics
+from labline.topics.plan import plan
 from tests.broker.history import EVENT, Sent, history
 from tests.broker.process import TIMEOUT_S, Process, until
 from tests.broker.written import (
@@ -36,9 +39,6 @@ from tests.broker.written import (
     newest_state_digest,
     read_topic,
 )
-from topics.apply import apply, existing_topics
-from topics.naming import LineTopics, line_topics
-from topics.plan import plan
 
 NUMBERS = (
     "'dep_delay', 'distance', 'temp', 'humid', 'wind_speed', 'precip', 'pressure', 'visib',"
@@ -170,7 +170,7 @@ class Factory:
     ) -> Process:
         """Start a scorer process, as the supervisor would; `stops`: see `tests.crash.dying`."""
         line = line or self.line
-        arguments = ["engine.factory.process"]
+        arguments = ["labline.engine.factory.process"]
         if stops is not None:
             arguments = ["tests.crash.dying", *map(str, stops)]
         arguments += ["--bootstrap", self.bootstrap, "--line", line, "--instance", instance]
@@ -185,7 +185,7 @@ class Factory:
 
     def worker(self, *lines: str, web_port: int, batch_max: int, processes: int = 1) -> Process:
         """Start ``labline factory run``."""
-        arguments = ["engine.cli.main", "factory", "run", *(lines or (self.line,))]
+        arguments = ["labline.engine.cli.main", "factory", "run", *(lines or (self.line,))]
         arguments += ["-w", str(self._root), "--bootstrap", self.bootstrap]
         arguments += ["--processes", str(processes), "--batch-max", str(batch_max)]
         arguments += ["--web-port", str(web_port)]

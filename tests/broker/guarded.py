@@ -19,9 +19,9 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from engine.broker import embedded, ports
-from engine.broker.clients import admin_client
-from engine.broker.reader import partition_offsets, read_range
+from labline.engine.broker.clients import admin_client
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.broker.servers import embedded, ports
 from tests.broker.kafka_proxy import FROM, HERE, Proxy, proxy
 from tests.broker.process import TIMEOUT_S
 

@@ -9,10 +9,10 @@ from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
 
-from engine.demo.careless import careless
-from engine.demo.flights_source import DEPARTED, timeline
-from engine.workspace.example import example_folder
-from schemas.avro import Schema
+from labline.engine.demo.careless import careless
+from labline.engine.demo.flights_source import DEPARTED, timeline
+from labline.engine.workspace.example import example_folder
+from labline.schemas.avro import Schema
 
 EVENT, LABEL = "event", "label"
 DAY_MS = 86_400_000

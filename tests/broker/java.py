@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from engine.broker.jars import Package, java, kept_or_fetched
+from labline.engine.broker.servers.jars import Package, java, kept_or_fetched
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "java"
 POM = {"m": "http://maven.apache.org/POM/4.0.0"}

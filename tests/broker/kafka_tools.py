@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.broker.jars import KAFKA_VERSION, cache_folder, java
+from labline.engine.broker.servers.jars import KAFKA_VERSION, cache_folder, java
 
 COORDINATE = f"org.apache.kafka:kafka-tools:{KAFKA_VERSION}"
 GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
-from engine.broker.clients import admin_client, producer_config
-from engine.core.record import Record
-from lab_replay.recordings.recording import Recording
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.core.record import Record
+from labline.lab_replay.recordings.recording import Recording
 
 
 def create(bootstrap: str, topic: str, partitions: int, times: str = "LogAppendTime") -> None:

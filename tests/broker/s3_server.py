@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.broker import ports
-from engine.broker.jars import Package, java, kept_or_fetched
-from engine.broker.java_process import java_environment
-from engine.broker.server_properties import HOST
+from labline.engine.broker.servers import ports
+from labline.engine.broker.servers.jars import Package, java, kept_or_fetched
+from labline.engine.broker.servers.java_process import java_environment
+from labline.engine.broker.servers.server_properties import HOST
 
 VERSION = "4.1.0"
 READY_TIMEOUT_S = 60.0

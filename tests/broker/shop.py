@@ -10,10 +10,10 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from engine.broker.clients import producer_config
-from engine.models.signing import generate
-from engine.workspace.workspace import Workspace
-from schemas.avro import Schema
+from labline.engine.broker.clients import producer_config
+from labline.engine.models.control.signing import generate
+from labline.engine.workspace.workspace import Workspace
+from labline.schemas.avro import Schema
 from tests.broker.process import TIMEOUT_S
 from tests.broker.recorded import create
 
@@ -100,7 +100,7 @@ class Shop:
     ) -> subprocess.CompletedProcess[str]:
         """Run the command in a folder that is not the workspace."""
         done = subprocess.run(
-            [sys.executable, "-m", "engine.cli.main", *arguments, "-w", str(self.root)],
+            [sys.executable, "-m", "labline.engine.cli.main", *arguments, "-w", str(self.root)],
             env={**os.environ, "LABLINE_BOOTSTRAP_SERVERS": self.bootstrap, **environment},
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
             timeout=TIMEOUT_S,

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.broker import apicurio, jars, java_server
-from engine.broker.schema_registry import SchemaRegistry
-from engine.errors import LablineError
-from engine.workspace.workspace import Workspace
+from labline.engine.broker.registry.schema_registry import SchemaRegistry
+from labline.engine.broker.servers import apicurio, jars, java_server
+from labline.engine.errors import LablineError
+from labline.engine.workspace.workspace import Workspace
 from tests.broker.process import until
 
 pytestmark = pytest.mark.broker
@@ -159,7 +159,7 @@ def test_a_failing_download_is_a_clear_error(
 
 
 def labline(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "engine.cli.main", *arguments]
+    command = [sys.executable, "-m", "labline.engine.cli.main", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
 
 

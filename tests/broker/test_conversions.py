@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import pytest
 from river import linear_model, optim, preprocessing
 
-from engine.broker.clients import admin_client
-from engine.models.signing import generate
-from engine.workspace.releasing import release_drafts
-from engine.workspace.workspace import Workspace
-from lab_replay.past.parity import parity
-from schemas.avro import Schema
+from labline.engine.broker.clients import admin_client
+from labline.engine.models.control.signing import generate
+from labline.engine.workspace.releasing import release_drafts
+from labline.engine.workspace.workspace import Workspace
+from labline.lab_replay.parity.parity import parity
+from labline.schemas.avro import Schema
 from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.history import EVENT, LABEL, Sent
 from tests.broker.written import decoded

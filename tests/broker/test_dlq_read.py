@@ -13,10 +13,10 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 from typer.testing import CliRunner, Result
 
-from engine.broker.clients import admin_client, producer_config
-from engine.cli.main import app
-from engine.core.dead_letter import Origin, dead_letter
-from schemas.avro import Rejection, Schema
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.cli.main import app
+from labline.engine.core.dead_letter import Origin, dead_letter
+from labline.schemas.avro import Rejection, Schema
 
 pytestmark = pytest.mark.broker
 
@@ -162,7 +162,7 @@ def test_a_reader_that_goes_and_ctrl_c_are_good_ends(broker: str, name: str) -> 
         producer.produce(name, f"{number} {'x' * 50}")
         producer.poll(0)
     assert producer.flush(30) == 0
-    start = "from engine.cli.main import main; main()"
+    start = "from labline.engine.cli.main import main; main()"
     command = [sys.executable, "-c", start, "read", name, "--bootstrap", broker]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as gone:
         assert gone.stdout is not None

@@ -11,17 +11,17 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 from typer.testing import CliRunner
 
-from engine.broker.clients import admin_client, producer_config
-from engine.broker.reader import partition_offsets
-from engine.cli.main import app
-from engine.ops.doctor import TRANSACTION_MAX_MS, diagnose
-from engine.ops.doctor_facts import SAMPLE_RECORDS, fetch_facts
-from engine.ops.health import Broker, Finding, Sample
-from engine.workspace.catalogue import catalogue
-from engine.workspace.releasing import release_drafts
-from engine.workspace.workspace import Workspace
-from topics.apply import apply, existing_topics
-from topics.plan import plan
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.broker.reader import partition_offsets
+from labline.engine.cli.main import app
+from labline.engine.ops.doctor import TRANSACTION_MAX_MS, diagnose
+from labline.engine.ops.doctor_facts import SAMPLE_RECORDS, fetch_facts
+from labline.engine.ops.health import Broker, Finding, Sample
+from labline.engine.workspace.catalogue import catalogue
+from labline.engine.workspace.releasing import release_drafts
+from labline.engine.workspace.workspace import Workspace
+from labline.topics.apply import apply, existing_topics
+from labline.topics.plan import plan
 
 SCHEMA = """{"type": "record", "name": "E", "fields": [
     {"name": "id", "type": "string"}, {"name": "x", "type": "double"},

@@ -15,10 +15,10 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
-from engine.broker import embedded, folder, jars
-from engine.broker.clients import admin_client, producer_config
-from engine.broker.reader import read_range
-from engine.errors import LablineError
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.broker.reader import read_range
+from labline.engine.broker.servers import embedded, folder, jars
+from labline.engine.errors import LablineError
 
 pytestmark = pytest.mark.broker
 
@@ -78,7 +78,7 @@ def test_a_second_start_returns_the_same(root: Path) -> None:
 def test_two_processes_that_start_at_once_share_one_broker(root: Path) -> None:
     embedded.stop(root)
     code = (
-        "import sys; from pathlib import Path; from engine.broker import embedded; "
+        "import sys; from pathlib import Path; from labline.engine.broker import embedded; "
         "print(embedded.start(Path(sys.argv[1])).pid)"
     )
     starts = [
@@ -190,7 +190,7 @@ def test_a_failing_download_is_a_clear_error(
 
 
 def labline(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "engine.cli.main", *arguments]
+    command = [sys.executable, "-m", "labline.engine.cli.main", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
 
 

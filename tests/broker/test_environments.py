@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from engine.broker.members import await_no_members
-from engine.core.journal import Entry
-from engine.errors import LablineError
-from engine.factory.exits import EXIT_HANDLED
+from labline.engine.broker.members import await_no_members
+from labline.engine.core.journal import Entry
+from labline.engine.errors import LablineError
+from labline.engine.factory.exits import EXIT_HANDLED
 from tests.broker.environments import ROOT, Done, labline, make_environment
 from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.process import Process
@@ -216,7 +216,7 @@ def planted(tree: Path) -> Path:
     """Return a copy of the engine whose champion answers one unit in the last place too high."""
     for package in PACKAGES:
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / package, tree / package, ignore=ignored)
+        shutil.copytree(ROOT / package, tree / package, ignore=ignored, symlinks=True)
     path = tree / "engine" / "core" / "task.py"
     text, honest = path.read_text(), "answer(about, place, scores[0], "
     assert text.count(honest) == 1

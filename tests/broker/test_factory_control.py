@@ -6,19 +6,19 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from engine.broker.clients import producer_config
-from engine.core.record import EVENTS
-from engine.factory.follower import ControlFollower
-from engine.factory.worker import free_port
-from engine.models.configuration import CHAMPION, declaration
-from engine.models.control import ModelRef, promotion
-from engine.models.signing import load_public_keys
-from lab_replay.past.parity import parity
+from labline.engine.broker.clients import producer_config
+from labline.engine.core.record import EVENTS
+from labline.engine.factory.follower import ControlFollower
+from labline.engine.factory.worker import free_port
+from labline.engine.models.control.configuration import CHAMPION, declaration
+from labline.engine.models.control.control import ModelRef, promotion
+from labline.engine.models.control.signing import load_public_keys
+from labline.lab_replay.parity.parity import parity
+from labline.topics.naming import CONTROL_TOPIC
 from tests.broker.factory import RECIPE, Factory
 from tests.broker.history import history
 from tests.broker.process import TIMEOUT_S, until
 from tests.broker.written import decoded
-from topics.naming import CONTROL_TOPIC
 
 FIRST, SECOND, THIRD = date(2013, 1, 1), date(2013, 1, 2), date(2013, 1, 3)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
-from engine.errors import LablineError
-from engine.factory.exits import EXIT_HANDLED
-from engine.factory.recovery import recover
-from engine.models.configuration import CHAMPION, spec_of
-from engine.models.control import Control
+from labline.engine.errors import LablineError
+from labline.engine.factory.exits import EXIT_HANDLED
+from labline.engine.factory.recovery import recover
+from labline.engine.models.control.configuration import CHAMPION, spec_of
+from labline.engine.models.control.control import Control
 from tests.broker.factory import RATE, RECIPE, Factory
 from tests.broker.process import until
 

@@ -13,16 +13,16 @@ from statistics import median
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from engine.broker.clients import consumer_config, producer_config
-from engine.core.record import EVENTS
-from engine.core.task import Task
-from engine.errors import LablineError
-from engine.factory.inputs import TaskInputs
-from engine.factory.recovery import recover
-from engine.factory.scorer import IDLE_POLL_S
-from engine.models.configuration import spec_of
-from engine.models.control import Control
-from lab_replay.past.parity import parity
+from labline.engine.broker.clients import consumer_config, producer_config
+from labline.engine.core.record import EVENTS
+from labline.engine.core.task import Task
+from labline.engine.errors import LablineError
+from labline.engine.factory.inputs import TaskInputs
+from labline.engine.factory.recovery import recover
+from labline.engine.factory.scorer import IDLE_POLL_S
+from labline.engine.models.control.configuration import spec_of
+from labline.engine.models.control.control import Control
+from labline.lab_replay.parity.parity import parity
 from tests.broker import oracle
 from tests.broker.factory import RATE, Factory
 from tests.broker.history import EVENT, LABEL, Sent, history, schemas

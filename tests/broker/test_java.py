@@ -12,22 +12,22 @@ import pytest
 from confluent_kafka import Producer, murmur2  # type: ignore[attr-defined]
 from confluent_kafka.admin import NewTopic
 
-from engine.broker import apicurio
-from engine.broker.clients import admin_client, producer_config
-from engine.broker.jars import KAFKA_VERSION
-from engine.broker.schema_registry import SchemaRegistry, Writers
-from engine.core.record import Record
-from engine.core.score import Place, answer_encoder, subject
-from engine.publish.publisher import Publisher
-from schemas.avro import Schema
-from schemas.framing import Codec, confluent_head
-from schemas.varint import varint
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.broker.registry.schema_registry import SchemaRegistry, Writers
+from labline.engine.broker.servers import apicurio
+from labline.engine.broker.servers.jars import KAFKA_VERSION
+from labline.engine.core.record import Record
+from labline.engine.core.score import Place, answer_encoder, subject
+from labline.engine.publish.publisher import Publisher
+from labline.schemas.avro import Schema
+from labline.schemas.framing import Codec, confluent_head
+from labline.schemas.varint import varint
+from labline.topics.declaration import Topic
 from tests.broker.factory import Factory
 from tests.broker.history import EVENT, history, schemas
 from tests.broker.java import EXAMPLES, Done, Programs, compiled, dependencies
 from tests.broker.process import TIMEOUT_S
 from tests.broker.written import decoded, read_topic
-from topics.declaration import Topic
 
 ROOT = Path(__file__).parents[2]
 DEPARTED_FILE = EXAMPLES.parent / "flights/schemas/flights.departed/v1.avsc"

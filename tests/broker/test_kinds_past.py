@@ -20,8 +20,8 @@ import pytest
 from river import anomaly, linear_model, metrics, optim, preprocessing
 from typer.testing import CliRunner
 
-from engine.cli.main import app
-from engine.errors import LablineError
+from labline.engine.cli.main import app
+from labline.engine.errors import LablineError
 from tests.broker.test_kinds import (
     LABEL_DELAY_MS,
     SECOND_MS,

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 
-from engine.broker.clients import admin_client
-from engine.broker.ports import choose
-from lab_replay.recordings.recorder import recording_ranges
-from lab_replay.recordings.recording import Recording
+from labline.engine.broker.clients import admin_client
+from labline.engine.broker.servers.ports import choose
+from labline.lab_replay.recordings.recorder import recording_ranges
+from labline.lab_replay.recordings.recording import Recording
 from tests.broker.process import TIMEOUT_S, until
 from tests.broker.shop import RECIPE, Shop, at
 
@@ -29,7 +29,7 @@ def plain():
 HOLDS = """
 import sys
 from pathlib import Path
-from lab_replay.recordings.kept import hold
+from labline.lab_replay.recordings.cached import hold
 hold(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -8,10 +8,10 @@ import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from engine.broker.clients import admin_client, consumer_config, producer_config
-from engine.errors import LablineError
-from engine.ops.lag import GroupLag
-from engine.ops.lag_facts import lags
+from labline.engine.broker.clients import admin_client, consumer_config, producer_config
+from labline.engine.errors import LablineError
+from labline.engine.ops.lag import GroupLag
+from labline.engine.ops.lag_facts import lags
 from tests.broker import kafka_tools
 
 pytestmark = pytest.mark.broker

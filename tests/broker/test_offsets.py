@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from engine.broker.members import await_no_members
-from engine.core.journal import MOVED
-from engine.errors import LablineError
-from engine.factory import offsets
-from engine.factory.exits import EXIT_HANDLED
-from lab_replay.past.parity import parity
+from labline.engine.broker.members import await_no_members
+from labline.engine.core.journal import MOVED
+from labline.engine.errors import LablineError
+from labline.engine.factory import offsets
+from labline.engine.factory.exits import EXIT_HANDLED
+from labline.lab_replay.parity.parity import parity
 from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.kafka_tools import GROUPS, run_tool
 from tests.broker.process import until
@@ -44,10 +44,10 @@ def shift(
 def command(factory: Factory, line: str, *more: str) -> tuple[int, str]:
     """Run ``labline factory offsets``; return its exit code and what it printed."""
     place = ["-w", str(factory.workspace.root), "--bootstrap", factory.bootstrap]
+    command = [sys.executable, "-m", "labline.engine.cli.main", "factory", "offsets", line]
     done = subprocess.run(
-        [sys.executable, "-m", "engine.cli.main", "factory", "offsets", line, *place, *more],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        [*command, *place, *more], capture_output=True, text=True, check=False, timeout=120
+    )
     return done.returncode, done.stdout + done.stderr
 
 

@@ -16,10 +16,10 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
-from engine.broker.clients import producer_config
-from engine.broker.reader import partition_offsets
-from engine.core.record import Record
-from lab_replay.past.parity import parity
+from labline.engine.broker.clients import producer_config
+from labline.engine.broker.reader import partition_offsets
+from labline.engine.core.record import Record
+from labline.lab_replay.parity.parity import parity
 from tests.broker import oracle
 from tests.broker.factory import RATE, RECIPE, Factory
 from tests.broker.history import EVENT, Sent

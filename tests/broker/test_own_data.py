@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 from typer.testing import CliRunner, Result
 
-from engine.cli.main import app
-from engine.errors import LablineError
+from labline.engine.cli.main import app
+from labline.engine.errors import LablineError
 
 pytestmark = pytest.mark.broker
 

@@ -20,16 +20,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from engine.cli.main import app
-from engine.core.line import Costs
-from engine.core.record import Record
-from engine.errors import LablineError
-from engine.models.control import Control
-from lab_replay.past.consistency import ACCURACY, EXACT_MAX, HOUR_MS, Row
-from lab_replay.past.parity import Parity, parity
-from lab_replay.past.whatif import Folded, Wanted, whatif
-from lab_replay.past.whatif_change import Change, Range
-from schemas.engine_schemas import engine_schema
+from labline.engine.cli.main import app
+from labline.engine.core.line import Costs
+from labline.engine.core.record import Record
+from labline.engine.errors import LablineError
+from labline.engine.models.control.control import Control
+from labline.lab_replay.parity.consistency import ACCURACY, EXACT_MAX, HOUR_MS, Row
+from labline.lab_replay.parity.parity import Parity, parity
+from labline.lab_replay.whatif.change import Change, Range
+from labline.lab_replay.whatif.whatif import Folded, Wanted, whatif
+from labline.schemas.engine_schemas import engine_schema
 from tests.broker import oracle
 from tests.broker.copied import copy_line
 from tests.broker.factory import PARTITIONS, RATE, RECIPE, Factory

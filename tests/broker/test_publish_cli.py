@@ -17,20 +17,20 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import SerializationContext
 
-from engine.broker import embedded
-from engine.broker.clients import admin_client, producer_config
-from engine.broker.ports import is_free
-from engine.broker.reader import partition_offsets, read_range
-from engine.errors import LablineError
-from engine.publish.progress_file import Identity, Progress, ProgressFile
-from engine.publish.publisher import Publisher
-from engine.publish.rows import Row
-from engine.publish.sending import Pace, Sender, Stop, Tally
-from schemas.avro import Schema
-from schemas.releases import release
-from topics.apply import apply
-from topics.declaration import Topic
-from topics.plan import declaration, plan
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.broker.servers import embedded
+from labline.engine.broker.servers.ports import is_free
+from labline.engine.errors import LablineError
+from labline.engine.publish.progress_file import Identity, Progress, ProgressFile
+from labline.engine.publish.publisher import Publisher
+from labline.engine.publish.rows import Row
+from labline.engine.publish.sending import Pace, Sender, Stop, Tally
+from labline.schemas.avro import Schema
+from labline.schemas.releases import release
+from labline.topics.apply import apply
+from labline.topics.declaration import Topic
+from labline.topics.plan import declaration, plan
 
 pytestmark = pytest.mark.broker
 
@@ -45,7 +45,7 @@ SCHEMA = {
     ],
 }
 PARTITIONS = 3
-START = "from engine.cli.main import main; main()"
+START = "from labline.engine.cli.main import main; main()"
 DEADLINE_S = 90.0
 
 

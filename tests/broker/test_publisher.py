@@ -12,18 +12,18 @@ import typer
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition, murmur2  # type: ignore[attr-defined]
 from typer.testing import CliRunner
 
-from engine.broker.clients import admin_client, consumer_config
-from engine.cli.publish import publish
-from engine.errors import LablineError
-from engine.publish import publisher as publisher_module
-from engine.publish.publisher import Publisher
-from engine.publish.undelivered import UndeliveredError
-from schemas.avro import Schema, SchemaViolation
-from schemas.framing import confluent_head
-from schemas.releases import release
-from topics.apply import apply
-from topics.declaration import Topic
-from topics.plan import declaration, plan
+from labline.engine.broker.clients import admin_client, consumer_config
+from labline.engine.cli.publish import publish
+from labline.engine.errors import LablineError
+from labline.engine.publish import publisher as publisher_module
+from labline.engine.publish.publisher import Publisher
+from labline.engine.publish.undelivered import UndeliveredError
+from labline.schemas.avro import Schema, SchemaViolation
+from labline.schemas.framing import confluent_head
+from labline.schemas.releases import release
+from labline.topics.apply import apply
+from labline.topics.declaration import Topic
+from labline.topics.plan import declaration, plan
 
 DOCUMENT = {
     "type": "record",
@@ -217,10 +217,10 @@ def test_an_error_in_the_block_lets_go_what_was_sent(broker: str, name: str) -> 
 
 FORKS = """
 import os, sys
-from engine.errors import LablineError
-from engine.publish import publisher as publisher_module
-from engine.publish.publisher import Publisher
-from engine.publish.undelivered import UndeliveredError
+from labline.engine.errors import LablineError
+from labline.engine.publish import publisher as publisher_module
+from labline.engine.publish.publisher import Publisher
+from labline.engine.publish.undelivered import UndeliveredError
 from tests.broker.test_publisher import SCHEMA, Topic
 broker, topic = sys.argv[1], Topic(name=sys.argv[2], schema="r", key="k", partitions=3)
 publisher = Publisher(broker, topic, SCHEMA)

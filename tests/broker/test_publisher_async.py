@@ -5,12 +5,12 @@ from collections.abc import Awaitable
 
 import pytest
 
-from engine.broker.clients import admin_client
-from engine.errors import LablineError
-from engine.publish import publisher as publisher_module
-from engine.publish.async_publisher import AsyncPublisher
-from engine.publish.undelivered import UndeliveredError
-from schemas.avro import SchemaViolation
+from labline.engine.broker.clients import admin_client
+from labline.engine.errors import LablineError
+from labline.engine.publish import publisher as publisher_module
+from labline.engine.publish.async_publisher import AsyncPublisher
+from labline.engine.publish.undelivered import UndeliveredError
+from labline.schemas.avro import SchemaViolation
 from tests.broker.test_publisher import SCHEMA, Topic, await_gone, everything, made
 
 

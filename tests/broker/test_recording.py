@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
-from engine.broker.clients import admin_client, producer_config
-from engine.broker.reader import partition_offsets
-from engine.errors import LablineError
-from lab_replay.recordings.recorder import recording_ranges
-from lab_replay.recordings.recording import Recording, record
-from lab_replay.recordings.redact import Redactor
-from schemas.avro import Schema
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.broker.reader import partition_offsets
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.recorder import recording_ranges
+from labline.lab_replay.recordings.recording import Recording, record
+from labline.lab_replay.recordings.redact import Redactor
+from labline.schemas.avro import Schema
 from tests.broker.recorded import after, create, held, publish
 
 pytestmark = pytest.mark.broker

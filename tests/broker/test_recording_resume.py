@@ -8,19 +8,19 @@ import pytest
 from confluent_kafka import Producer
 from typer.testing import CliRunner
 
-from engine.broker.clients import admin_client, producer_config
-from engine.cli.main import app
-from engine.errors import LablineError
-from lab_replay.recordings.container import SYNC
-from lab_replay.recordings.recording import Recording, record
-from lab_replay.recordings.recording_format import UNFINISHED, partition_path
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.cli.main import app
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.container import SYNC
+from labline.lab_replay.recordings.recording import Recording, record
+from labline.lab_replay.recordings.recording_format import UNFINISHED, partition_path
 from tests.broker.recorded import after, create, held
 
 pytestmark = pytest.mark.broker
 
 KILLED = """
 import os, signal, sys
-from lab_replay.recordings.recording import record
+from labline.lab_replay.recordings.recording import record
 done = 0
 def told(offsets):
     global done
@@ -77,8 +77,8 @@ def test_a_recorder_that_was_killed_goes_on(
 INTERRUPTED = """
 import os, signal
 from contextlib import contextmanager
-import engine.cli.record as command
-from engine.cli.main import main
+import labline.engine.cli.record as command
+from labline.engine.cli.main import main
 
 @contextmanager
 def counting(what, total):

@@ -5,11 +5,11 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
-from engine.broker.clients import admin_client, producer_config
-from engine.core.record import Record
-from engine.errors import LablineError
-from lab_replay.recordings.container import BLOCK_RECORDS
-from lab_replay.recordings.recording import Recording, record
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.core.record import Record
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.container import BLOCK_RECORDS
+from labline.lab_replay.recordings.recording import Recording, record
 from tests.broker.s3_server import S3Server
 
 pytestmark = pytest.mark.broker

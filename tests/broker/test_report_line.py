@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engine.cli.main import app
+from labline.engine.cli.main import app
 from tests.broker.factory import Factory
 
 pytestmark = pytest.mark.broker

@@ -6,19 +6,19 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 from typer.testing import CliRunner
 
-from engine.broker.clients import admin_client, producer_config
-from engine.cli.main import app
-from engine.core.record import Record
-from engine.errors import LablineError
-from lab_replay.recordings.recording import Recording, record
-from lab_replay.recordings.recording_format import (
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.cli.main import app
+from labline.engine.core.record import Record
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.recording import Recording, record
+from labline.lab_replay.recordings.recording_format import (
     Manifest,
     partition_path,
     write_manifest,
     write_partition,
 )
-from lab_replay.recordings.republish import republish
-from topics.partitioning import partition_of
+from labline.lab_replay.recordings.republish import republish
+from labline.topics.partitioning import partition_of
 
 pytestmark = pytest.mark.broker
 

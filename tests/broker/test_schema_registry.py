@@ -18,14 +18,15 @@ from confluent_kafka.schema_registry import SchemaRegistryClient, header_schema_
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from engine.broker import apicurio, registry_connection
-from engine.broker.clients import admin_client, producer_config
-from engine.broker.reader import read_range
-from engine.broker.schema_registry import SchemaRegistry, Writers, subject
-from engine.errors import LablineError
-from schemas.avro import Rejection, Schema
-from schemas.evolution import check_evolution
-from schemas.framing import Codec, confluent_head
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.broker.reader import read_range
+from labline.engine.broker.registry import registry_connection
+from labline.engine.broker.registry.schema_registry import SchemaRegistry, Writers, subject
+from labline.engine.broker.servers import apicurio
+from labline.engine.errors import LablineError
+from labline.schemas.avro import Rejection, Schema
+from labline.schemas.evolution import check_evolution
+from labline.schemas.framing import Codec, confluent_head
 from tests.broker.registry_proxy import proxy
 
 pytestmark = pytest.mark.broker
@@ -202,10 +203,10 @@ def test_a_cache_that_cannot_be_written_stops_nothing(ours: SchemaRegistry, name
 AWAY = """
 import sys
 from pathlib import Path
-from engine.broker.schema_registry import SchemaRegistry, Writers
-from engine.errors import LablineError
-from schemas.avro import Schema
-from schemas.framing import Codec
+from labline.engine.broker.registry.schema_registry import SchemaRegistry, Writers
+from labline.engine.errors import LablineError
+from labline.schemas.avro import Schema
+from labline.schemas.framing import Codec
 url, cache, known, value = sys.argv[1:]
 ours = SchemaRegistry(url, Path(cache))
 codec = Codec(Schema.parse(ours.by_id(int(known))), Writers([], ours))
@@ -290,7 +291,8 @@ def test_without_the_extra_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_client_is_imported_when_it_is_needed() -> None:
     code = (
-        "import sys, engine.broker.schema_registry, engine.workspace.workspace; "
+        "import sys, labline.engine.broker.registry.schema_registry\n"
+        "import labline.engine.workspace.workspace\n"
         "print({'httpx2', 'confluent_kafka.schema_registry'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from engine.broker.schema_registry import SchemaRegistry
-from engine.cli.main import app
-from engine.errors import LablineError
-from engine.workspace.workspace import REGISTRY_VARIABLE, Workspace
+from labline.engine.broker.registry.schema_registry import SchemaRegistry
+from labline.engine.cli.main import app
+from labline.engine.errors import LablineError
+from labline.engine.workspace.workspace import REGISTRY_VARIABLE, Workspace
 
 X = {"name": "x", "type": "int"}
 Y = {"name": "y", "type": ["null", "string"], "default": None}

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 
-from engine.core.snapshot import MAC_BYTES, Sealed, seal, unseal
-from engine.factory.exits import EXIT_HANDLED
-from engine.models.snapshot_store import load_key
+from labline.engine.core.snapshot import MAC_BYTES, Sealed, seal, unseal
+from labline.engine.factory.exits import EXIT_HANDLED
+from labline.engine.models.learning.snapshot_store import load_key
 from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.process import Process, until
 from tests.crash.pair import Pair

@@ -8,15 +8,15 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from typer.testing import CliRunner
 
-from engine.broker.clients import admin_client, producer_config
-from engine.cli.main import app
-from engine.errors import LablineError
-from topics.apply import apply, existing_topics
-from topics.compare import NO_WORDS, Words
-from topics.declaration import Topic
-from topics.naming import CONTROL_TOPIC
-from topics.plan import DLQ_MESSAGE_MAX_BYTES, declaration, line_topic_declarations, plan
-from topics.steps import Alter, Create, Declaration, Keep, Step
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.cli.main import app
+from labline.engine.errors import LablineError
+from labline.topics.apply import apply, existing_topics
+from labline.topics.compare import NO_WORDS, Words
+from labline.topics.declaration import Topic
+from labline.topics.naming import CONTROL_TOPIC
+from labline.topics.plan import DLQ_MESSAGE_MAX_BYTES, declaration, line_topic_declarations, plan
+from labline.topics.steps import Alter, Create, Declaration, Keep, Step
 
 DAY_MS = 86_400_000
 

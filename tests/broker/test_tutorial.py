@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.workspace.workspace import BOOTSTRAP_VARIABLE
+from labline.engine.workspace.workspace import BOOTSTRAP_VARIABLE
 
 pytestmark = pytest.mark.broker
 

@@ -17,9 +17,9 @@ from typing import Any, Self
 import pytest
 from confluent_kafka import Producer
 
-from engine.broker.clients import producer_config
-from engine.broker.reader import BATCH_RECORDS, partition_offsets, read_range
-from lab_replay.recordings.recording import Recording
+from labline.engine.broker.clients import producer_config
+from labline.engine.broker.reader import BATCH_RECORDS, partition_offsets, read_range
+from labline.lab_replay.recordings.recording import Recording
 from tests.broker.factory import Factory
 from tests.broker.guarded import Broker, State, guarded_broker, owners
 from tests.broker.history import EVENT, LABEL, history
@@ -96,7 +96,7 @@ class Lab:
         before = self._factory.progress()
         self._broker.seen.taken()
         done = subprocess.run(
-            [sys.executable, "-m", "engine.cli.main", *arguments, "-w", str(self.root)],
+            [sys.executable, "-m", "labline.engine.cli.main", *arguments, "-w", str(self.root)],
             env={**os.environ, "LABLINE_BOOTSTRAP_SERVERS": self._broker.lab},
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
             timeout=TIMEOUT_S,
@@ -140,7 +140,15 @@ def check_factory(factory: Factory, stream: Stream) -> None:
     for topic, kind in ((factory.events, EVENT), (factory.labels, LABEL)):
         ends = partition_offsets(factory.bootstrap, [topic])[topic].values()
         assert sum(o.end - o.start for o in ends) == stream.published[kind] > BEFORE / 4
-    command = [sys.executable, "-m", "engine.cli.main", "lab", "parity", factory.line, "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "labline.engine.cli.main",
+        "lab",
+        "parity",
+        factory.line,
+        "--json",
+    ]
     command += ["-w", str(factory.workspace.root), "--bootstrap", factory.bootstrap]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     assert done.returncode == 0, done.stderr

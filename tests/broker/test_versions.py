@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from engine.broker import apicurio
-from engine.workspace.releasing import release_drafts
-from schemas.avro import Schema
-from schemas.engine_schemas import engine_schema
-from schemas.framing import confluent_head
+from labline.engine.broker.servers import apicurio
+from labline.engine.workspace.releasing import release_drafts
+from labline.schemas.avro import Schema
+from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.framing import confluent_head
 from tests.broker.factory import Factory
 from tests.broker.history import EVENT, Sent, history, schemas
 from tests.broker.process import until

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from engine.broker.reader import partition_offsets, read_range
-from engine.core.journal import Entry, decode_entry
-from engine.core.record import Headers, Record
-from engine.core.snapshot import Sealed
-from engine.models.snapshot_store import SnapshotStore
-from schemas.avro import Rejection
-from schemas.engine_schemas import engine_schema
-from topics.naming import line_topics
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.core.journal import Entry, decode_entry
+from labline.engine.core.record import Headers, Record
+from labline.engine.core.snapshot import Sealed
+from labline.engine.models.learning.snapshot_store import SnapshotStore
+from labline.schemas.avro import Rejection
+from labline.schemas.engine_schemas import engine_schema
+from labline.topics.naming import line_topics
 
 Written = tuple[bytes | None, bytes | None, Headers]  # key, value, headers
 Outputs = dict[str, dict[int, list[Written]]]

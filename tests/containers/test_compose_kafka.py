@@ -13,8 +13,8 @@ import yaml
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import NewTopic
 
-from engine.broker.clients import admin_client, producer_config
-from engine.broker.reader import partition_offsets, read_range
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.engine.broker.reader import partition_offsets, read_range
 
 pytestmark = [
     pytest.mark.containers,

@@ -13,8 +13,8 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from engine.factory import process, recovery, scorer, snapshotting, transactions
-from engine.models import snapshot_store
+from labline.engine.factory import process, recovery, scorer, snapshotting, transactions
+from labline.engine.models.learning import snapshot_store
 
 #: Where a scorer can be stopped. Their order is one in which a test can stop it once at each:
 #: what a restoring start needs was left there by the one before it.

@@ -5,7 +5,7 @@ from datetime import date
 
 from confluent_kafka import KafkaException
 
-from engine.models.configuration import CHAMPION
+from labline.engine.models.control.configuration import CHAMPION
 from tests.broker.factory import Factory
 from tests.broker.process import Process, until
 

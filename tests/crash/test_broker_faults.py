@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.broker import embedded, ports
-from engine.broker.reader import partition_offsets
-from engine.factory.exits import EXIT_CUT
+from labline.engine.broker.reader import partition_offsets
+from labline.engine.broker.servers import embedded, ports
+from labline.engine.factory.exits import EXIT_CUT
 from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.process import Process, until
 from tests.crash.pair import Pair

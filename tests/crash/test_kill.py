@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from engine.factory.exits import EXIT_CUT
-from engine.factory.worker import free_port
+from labline.engine.factory.exits import EXIT_CUT
+from labline.engine.factory.worker import free_port
 from tests.broker.factory import Factory
 from tests.broker.process import Process, until
 from tests.crash.dying import POINTS, STOPPING

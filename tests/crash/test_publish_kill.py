@@ -22,18 +22,18 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from engine.broker import embedded
-from engine.broker.clients import admin_client
-from engine.broker.ports import is_free
-from engine.broker.reader import partition_offsets, read_range
-from engine.errors import LablineError
-from engine.publish.publisher import Publisher
-from engine.publish.undelivered import KEPT_MAX_RECORDS, UndeliveredError
-from schemas.avro import Schema
+from labline.engine.broker.clients import admin_client
+from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.broker.servers import embedded
+from labline.engine.broker.servers.ports import is_free
+from labline.engine.errors import LablineError
+from labline.engine.publish.publisher import Publisher
+from labline.engine.publish.undelivered import KEPT_MAX_RECORDS, UndeliveredError
+from labline.schemas.avro import Schema
+from labline.topics.apply import apply
+from labline.topics.declaration import Topic
+from labline.topics.plan import declaration, plan
 from tests.broker.process import until
-from topics.apply import apply
-from topics.declaration import Topic
-from topics.plan import declaration, plan
 
 pytestmark = pytest.mark.broker
 
@@ -99,8 +99,8 @@ def published(bootstrap: str, topic: Topic) -> dict[str, list[int]]:
 
 PUBLISH = """
 import sys
-from engine.errors import LablineError
-from engine.publish.publisher import Publisher
+from labline.engine.errors import LablineError
+from labline.engine.publish.publisher import Publisher
 from tests.crash.test_publish_kill import SCHEMA, Topic, datum
 bootstrap, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 topic = Topic(name=name, schema="small", key="k", partitions=3)

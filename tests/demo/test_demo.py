@@ -15,7 +15,7 @@ def test_the_demo_does_the_main_job(tmp_path: Path) -> None:
         [
             sys.executable,
             "-m",
-            "engine.cli.main",
+            "labline.engine.cli.main",
             "demo",
             "--month",
             "2",

@@ -23,8 +23,8 @@ TIMEOUT_S = 300
 def copied(target: Path) -> Path:
     """Copy what tests need."""
     ignore = shutil.ignore_patterns("__pycache__", ".labline", ".hypothesis")
-    for name in COPIED:
-        shutil.copytree(ROOT / name, target / name, ignore=ignore)
+    for name in COPIED:  # labline/ links to the other folders
+        shutil.copytree(ROOT / name, target / name, ignore=ignore, symlinks=True)
     shutil.copy(ROOT / "pyproject.toml", target)
     return target
 

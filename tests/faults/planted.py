@@ -20,7 +20,7 @@ class Fault(NamedTuple):
 
 
 TASK, TRANSACTIONS = "engine/core/task.py", "engine/factory/transactions.py"
-UNIT, SIMULATED = "tests/unit/test_", "tests/faults/simulated.py"
+UNIT, SIMULATED = "tests/unit/", "tests/faults/simulated.py"
 COMMITTED = "        self._producer.poll(0)  # reports of the journal's offsets\n"
 
 FAULTS = (
@@ -73,7 +73,7 @@ FAULTS = (
                 "            heads, key=lambda head: head[1] != LABELS\n        ):\n",
             ),
         ),
-        f"{UNIT}task.py",
+        f"{UNIT}core/test_task.py",
     ),
     Fault(
         "unordered set in the features",
@@ -84,7 +84,7 @@ FAULTS = (
                 "fields = tuple({*declared.categorical, *declared.numeric})",
             ),
         ),
-        f"{UNIT}features.py",
+        f"{UNIT}core/test_features.py",
     ),
     Fault(
         "unordered set in a recipe",
@@ -95,7 +95,7 @@ FAULTS = (
                 "for name in set(self.names) if name in x",
             ),
         ),
-        f"{UNIT}features.py",
+        f"{UNIT}core/test_features.py",
     ),
     Fault(
         "unordered set in a tree",
@@ -106,7 +106,7 @@ FAULTS = (
                 "pass",
             ),
         ),
-        f"{UNIT}state_digest.py",
+        f"{UNIT}core/test_state_digest.py",
     ),
     Fault(
         "digest over keys only",
@@ -117,7 +117,7 @@ FAULTS = (
                 '(_HEADER(_KINDS[kind], lengths[0], 0), key or b"")',
             ),
         ),
-        f"{UNIT}journal.py",
+        f"{UNIT}core/test_journal.py",
     ),
     Fault(
         "expiry by wall clock",
@@ -131,7 +131,7 @@ FAULTS = (
                 "                    self._expire(run, now_ms)\n",
             ),
         ),
-        f"{UNIT}task.py",
+        f"{UNIT}core/test_task.py",
     ),
     Fault(
         "label joined by record key",
@@ -144,12 +144,12 @@ FAULTS = (
             ),
             (TASK, "self._join.wait(identity, ", "self._join.wait((key or b'').decode(), "),
         ),
-        f"{UNIT}task.py",
+        f"{UNIT}core/test_task.py",
     ),
     Fault(
         "label of no declared class learned",
         (("engine/core/kinds.py", "        if label in known:\n", "        if label:\n"),),
-        f"{UNIT}kinds.py",
+        f"{UNIT}core/test_kinds.py",
     ),
     Fault(
         "anomaly learned before it is scored",
@@ -162,7 +162,7 @@ FAULTS = (
                 "            scores = [score(features) for score in self._score_of]\n",
             ),
         ),
-        f"{UNIT}kinds.py",
+        f"{UNIT}core/test_kinds.py",
     ),
     Fault(
         "aborted records read",
@@ -189,7 +189,7 @@ FAULTS = (
     Fault(
         "running maximum moved by a record that was not taken",
         ((TASK, "high[which] = time_ms", "high[which] = buffers[which].high"),),
-        f"{UNIT}task.py",
+        f"{UNIT}core/test_task.py",
     ),
     Fault(
         "MAC not checked",
@@ -200,22 +200,22 @@ FAULTS = (
                 "if len(mac) != MAC_BYTES:",
             ),
         ),
-        f"{UNIT}snapshot.py",
+        f"{UNIT}core/test_snapshot.py",
     ),
     Fault(
         "a learn that raised kept",
-        (("engine/models/learner.py", "            self._restore()\n", ""),),
-        f"{UNIT}learner.py",
+        (("engine/models/learning/learner.py", "            self._restore()\n", ""),),
+        f"{UNIT}models/test_learner.py",
     ),
     Fault(
         "any global let into a state",
         (
             (
-                "engine/models/state.py",
+                "engine/models/state/unpickle.py",
                 "if (module, name) not in GLOBALS:",
                 "if not module:",
             ),
         ),
-        f"{UNIT}state.py",
+        f"{UNIT}models/test_state.py",
     ),
 )

@@ -7,11 +7,11 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from engine.demo.flights_source import DEPARTED, timeline
-from engine.workspace.example import example_folder
-from schemas.avro import Schema
-from schemas.framing import GUID_MARKER, ID_HEADER, Codec, Headers, confluent_head
-from schemas.shape import expand
+from labline.engine.demo.flights_source import DEPARTED, timeline
+from labline.engine.workspace.example import example_folder
+from labline.schemas.avro import Schema
+from labline.schemas.framing import GUID_MARKER, ID_HEADER, Codec, Headers, confluent_head
+from labline.schemas.shape import expand
 from tests.fuzz.walk import Walk
 
 HERE = Path(__file__).parent / "schemas"

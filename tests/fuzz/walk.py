@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from schemas.shape import AvroType
-from schemas.varint import varint
+from labline.schemas.shape import AvroType
+from labline.schemas.varint import varint
 
 NODES_MAX = 120  # of a body; then containers stay empty
 SIZES = (0, 1, 1, 1, 2, 3)

@@ -13,27 +13,27 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from engine.core.class_score import class_answer_encoder, class_shadow_encoder
-from engine.core.dead_letter import Origin, dead_letter
-from engine.core.journal import CARRIED, MOVED, REBUILT, Entry, digest, encode_entry
-from engine.core.record import Headers, Record
-from engine.core.score import Place, answer_encoder, shadow_encoder, subject
-from engine.core.snapshot import Header, seal
-from engine.core.state_digest import state_digest
-from engine.models.control import ModelRef, promotion
-from engine.models.estimators import BaseRate
-from engine.models.registry import Registry
-from engine.models.signing import Signer
-from engine.models.state import dump
-from lab_replay.recordings.recording_format import (
+from labline.engine.core.class_score import class_answer_encoder, class_shadow_encoder
+from labline.engine.core.dead_letter import Origin, dead_letter
+from labline.engine.core.journal import CARRIED, MOVED, REBUILT, Entry, digest, encode_entry
+from labline.engine.core.record import Headers, Record
+from labline.engine.core.score import Place, answer_encoder, shadow_encoder, subject
+from labline.engine.core.snapshot import Header, seal
+from labline.engine.core.state_digest import state_digest
+from labline.engine.models.control.control import ModelRef, promotion
+from labline.engine.models.control.registry import Registry
+from labline.engine.models.control.signing import Signer
+from labline.engine.models.estimators import BaseRate
+from labline.engine.models.state.unpickle import dump
+from labline.lab_replay.recordings.recording_format import (
     Manifest,
     partition_path,
     write_manifest,
     write_partition,
 )
-from schemas.avro import Rejection
-from schemas.engine_schemas import engine_schema
-from schemas.varint import varint
+from labline.schemas.avro import Rejection
+from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.varint import varint
 
 VERSION = 1
 FOLDER = Path(__file__).parent / f"v{VERSION}"
@@ -197,7 +197,7 @@ def make_snapshot() -> None:
     *slot, _ = state["slots"][0]  # type: ignore[misc]
     told = {**state, "slots": [[*slot, vars(model)]]}
     sample = seal(header, dump(state), SNAPSHOT_KEY)
-    save("snapshot", sample, {"header": header.model_dump(mode="json"), "state": told})
+    save("snapshot_2", sample, {"header": header.model_dump(mode="json"), "state": told})
 
 
 def make_dead_letter() -> None:
@@ -252,7 +252,7 @@ SAMPLES = {
     "score": make_scores,
     "journal": make_journal_and_vitals,
     "journal_moved": make_switches,
-    "snapshot": make_snapshot,
+    "snapshot_2": make_snapshot,
     "dead_letter": make_dead_letter,
     "recording": make_recording,
     "control": make_signed,

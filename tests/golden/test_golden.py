@@ -7,23 +7,24 @@ from typing import Any
 
 import pytest
 
-from engine.core.dead_letter import Origin, dead_letter
-from engine.core.journal import TAKEN, Entry, decode_entry, encode_entry
-from engine.core.record import Headers
-from engine.core.snapshot import Sealed, seal, unseal
-from engine.core.state_digest import state_digest
-from engine.core.task import Task
-from engine.models.configuration import spec_of
-from engine.models.control import Control
-from engine.models.estimators import BaseRate
-from engine.models.registry import Registry
-from engine.models.signing import load_public_keys
-from engine.models.snapshots import revived
-from engine.models.state import load
-from engine.ops.dead_letters import parse_letter
-from lab_replay.recordings.recording import Recording
-from schemas.avro import Rejection
-from schemas.engine_schemas import engine_schema
+from labline.engine.core.dead_letter import Origin, dead_letter
+from labline.engine.core.journal import TAKEN, Entry, decode_entry, encode_entry
+from labline.engine.core.record import Headers
+from labline.engine.core.snapshot import FORMAT, Sealed, seal, unseal
+from labline.engine.core.state_digest import state_digest
+from labline.engine.core.task import Task
+from labline.engine.models.control.configuration import spec_of
+from labline.engine.models.control.control import Control
+from labline.engine.models.control.registry import Registry
+from labline.engine.models.control.signing import load_public_keys
+from labline.engine.models.estimators import BaseRate
+from labline.engine.models.learning.snapshots import revived
+from labline.engine.models.state.globals import FORMAT_1
+from labline.engine.models.state.unpickle import load
+from labline.engine.ops.dead_letters import parse_letter
+from labline.lab_replay.recordings.recording import Recording
+from labline.schemas.avro import Rejection
+from labline.schemas.engine_schemas import engine_schema
 
 V1 = Path(__file__).parent / "v1"
 KEYS = load_public_keys(V1 / "keys")
@@ -76,23 +77,26 @@ def test_journal_entry(name: str) -> None:
     assert encode_entry(entry) == sample(name)
 
 
-def test_snapshot() -> None:
-    told = expected("snapshot")
-    sealed = unseal(sample("snapshot"), SNAPSHOT_KEY)
+@pytest.mark.parametrize(("name", "number"), [("snapshot", 1), ("snapshot_2", FORMAT)])
+def test_snapshot(name: str, number: int) -> None:
+    told = expected(name)
+    sealed = unseal(sample(name), SNAPSHOT_KEY)
     assert isinstance(sealed, Sealed)
+    assert sealed.format == number
+    names = FORMAT_1 if number == 1 else {}
     assert sealed.header.model_dump(mode="json") == told["header"]
     state = load(sealed.state)
     *_, model = state["slots"][0]
     assert type(model) is BaseRate
     plain = {**state, "slots": [[*state["slots"][0][:-1], vars(model)]]}
     assert json.loads(json.dumps(plain)) == told["state"]
-    assert state_digest(state) == told["header"]["state_digest"]
+    assert state_digest(state, names) == told["header"]["state_digest"]
     control = Control()
     control.apply([(5, 0, b"delays", sample("control"), None)], KEYS)
     task = revived(sealed, spec_of(control.lines["delays"]))
     assert isinstance(task, Task), task
-    assert state_digest(task.state()) == told["header"]["state_digest"]
-    assert seal(sealed.header, sealed.state, SNAPSHOT_KEY) == sample("snapshot")
+    assert state_digest(task.state(), names) == told["header"]["state_digest"]
+    assert (seal(sealed.header, sealed.state, SNAPSHOT_KEY) == sample(name)) == (number == FORMAT)
 
 
 def test_dead_letter() -> None:

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.core.line import Line
-from engine.core.record import Record
-from lab_replay.recordings.recording import Recording
-from lab_replay.recordings.recording_format import (
+from labline.engine.core.line import Line
+from labline.engine.core.record import Record
+from labline.lab_replay.recordings.recording import Recording
+from labline.lab_replay.recordings.recording_format import (
     Manifest,
     partition_path,
     write_manifest,
     write_partition,
 )
-from tests.unit.test_task import EVENT as EVENT
-from tests.unit.test_task import LABEL as LABEL
-from tests.unit.test_task import event, label
+from tests.unit.core.test_task import EVENT as EVENT
+from tests.unit.core.test_task import LABEL as LABEL
+from tests.unit.core.test_task import event, label
 
 EVENTS, LABELS = "e", "lab"
 MODELS = {

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lab_replay.experiments.alone import alone
-from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import run_experiment, trial_of
+from labline.engine.disk.locks import alone
+from labline.lab_replay.experiments.experiment import Experiment
+from labline.lab_replay.experiments.run import run_experiment, trial_of
 from tests.broker.process import until
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from engine.errors import LablineError
-from lab_replay.recordings.recording import Recording
-from lab_replay.replay.replay import Replayed, replay
-from lab_replay.replay.trial import Trial
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.recording import Recording
+from labline.lab_replay.replay.replay import Replayed, replay
+from labline.lab_replay.replay.trial import Trial
 from tests.broker.process import until
 from tests.broker.s3_server import S3Server
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded

@@ -7,9 +7,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from lab_replay.recordings.recording import Recording
-from lab_replay.replay.replay import replay
-from lab_replay.replay.trial import Trial
+from labline.lab_replay.recordings.recording import Recording
+from labline.lab_replay.replay.replay import replay
+from labline.lab_replay.replay.trial import Trial
 from tests.broker.process import until
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.frames import result_frame
-from lab_replay.experiments.run import load_costs, run_experiment, trial_of
+from labline.lab_replay.experiments.experiment import Experiment
+from labline.lab_replay.experiments.frames import result_frame
+from labline.lab_replay.experiments.run import load_costs, run_experiment, trial_of
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
 
 

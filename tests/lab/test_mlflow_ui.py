@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 
-from engine.demo.recorded import record_flights
-from engine.workspace.example import make_workspace
-from engine.workspace.workspace import Workspace
-from lab_replay.evaluation.result import ExperimentResult
+from labline.engine.demo.offline_recording import record_flights
+from labline.engine.workspace.example import make_workspace
+from labline.engine.workspace.workspace import Workspace
+from labline.lab_replay.evaluation.result import ExperimentResult
 
 pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
 
@@ -46,7 +46,7 @@ class Ran:
     def __init__(self, root: Path, *words: str, **environment: str) -> None:
         own = {n: text for n, text in os.environ.items() if not n.startswith("MLFLOW_")}
         done = subprocess.run(
-            [sys.executable, "-m", "engine.cli.main", *words],
+            [sys.executable, "-m", "labline.engine.cli.main", *words],
             cwd=root,
             env={**own, **environment, "PYTHONPATH": str(Path(__file__).parents[2])},
             capture_output=True,
@@ -225,7 +225,7 @@ def test_the_same_again_does_not_even_import_mlflow(root: Path, ui: str) -> None
     again = Ran(root, "lab", "run", "days", PYTHONPROFILEIMPORTTIME="1")
     assert again.code == 0
     imported = re.findall(r"^import time:.*\| +(\S+)$", again.said, re.MULTILINE)
-    assert "lab_replay.experiments.mlflow_place" in imported
+    assert "labline.lab_replay.experiments.mlflow_place" in imported
     assert not [name for name in imported if name.split(".")[0] == "mlflow"]
     assert "logging to MLflow" not in again.said
     assert "MLflow: 5 runs" in again.said

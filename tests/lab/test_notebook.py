@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from engine.workspace.example import make_workspace
+from labline.engine.workspace.example import make_workspace
 
 TIMEOUT_S = 120
 REPOSITORY = Path(__file__).parents[2]

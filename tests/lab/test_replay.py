@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.models.learner import cold
-from engine.models.registry import Registry
-from engine.models.signing import Signer, generate, load_public_keys
-from lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
-from lab_replay.evaluation.result import ExperimentResult
-from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import load_costs, register, run_experiment, trial_of
-from lab_replay.recordings.recording import Recording
-from lab_replay.replay.replay import records_of, replay
-from lab_replay.replay.trial import Trial
+from labline.engine.models.control.registry import Registry
+from labline.engine.models.control.signing import Signer, generate, load_public_keys
+from labline.engine.models.learning.learner import cold
+from labline.lab_replay.evaluation.prediction_log import PREDICTIONS, PredictionLog
+from labline.lab_replay.evaluation.result import ExperimentResult
+from labline.lab_replay.experiments.experiment import Experiment
+from labline.lab_replay.experiments.run import load_costs, register, run_experiment, trial_of
+from labline.lab_replay.recordings.recording import Recording
+from labline.lab_replay.replay.replay import records_of, replay
+from labline.lab_replay.replay.trial import Trial
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, history, recorded
 
 

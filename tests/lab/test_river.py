@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from river import datasets, evaluate, metrics
 
-from engine.models.recipes import parse
-from lab_replay.evaluation.metrics import accuracy
-from lab_replay.evaluation.prediction_log import PredictionLog
-from lab_replay.files.history import ImportedHistory, history_of
-from lab_replay.replay.replay import replay
-from lab_replay.replay.trial import Trial
+from labline.engine.models.recipes.language import parse
+from labline.lab_replay.evaluation.metrics import accuracy
+from labline.lab_replay.evaluation.prediction_log import PredictionLog
+from labline.lab_replay.histories.history import ImportedHistory, history_of
+from labline.lab_replay.replay.replay import replay
+from labline.lab_replay.replay.trial import Trial
 
 LINEAR = "StandardScaler() | LogisticRegression()"
 TREE = "HoeffdingTreeClassifier()"

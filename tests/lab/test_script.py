@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import LablineError
-from lab_replay.recordings.recording import Recording
-from lab_replay.replay.replay import replay
-from lab_replay.replay.trial import Trial
+from labline.engine.errors import LablineError
+from labline.lab_replay.recordings.recording import Recording
+from labline.lab_replay.replay.replay import replay
+from labline.lab_replay.replay.trial import Trial
 from tests.lab.past import EVENT, LABEL, LINE, recorded
 
 SCRIPT = """
-import lab_replay.replay.process_pool as process_pool
+import labline.engine.rerun.process_pool as process_pool
 from labline import lab
 
 class Pool(process_pool.ProcessPoolExecutor):

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from engine.core.line import Costs
-from engine.errors import LablineError
-from lab_replay.experiments.experiment import Experiment
-from lab_replay.experiments.run import trial_of
 from labline import lab
+from labline.engine.core.line import Costs
+from labline.engine.errors import LablineError
+from labline.lab_replay.experiments.experiment import Experiment
+from labline.lab_replay.experiments.run import trial_of
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
 
 PRICED = LINE.decision.model_copy(update={"costs": Costs(), "incumbent": "base-rate"})

@@ -7,26 +7,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import LablineError
-from engine.models.learner import cold
-from lab_replay.evaluation.bounded import bounded_losses
-from lab_replay.recordings.recording import Recording
-from lab_replay.recordings.recording_format import (
+from labline.engine.errors import LablineError
+from labline.engine.models.learning.learner import cold
+from labline.lab_replay.evaluation.bounded import bounded_losses
+from labline.lab_replay.recordings.recording import Recording
+from labline.lab_replay.recordings.recording_format import (
     Manifest,
     Redacted,
     partition_path,
     write_manifest,
     write_partition,
 )
-from lab_replay.replay.cache import trial_digest
-from lab_replay.replay.replay import records_of, replay
-from lab_replay.replay.rows import Rows
-from lab_replay.replay.steps import steps_of
-from lab_replay.replay.trial import Trial
-from lab_replay.replay.units import EACH, SINGLE, Unit, run_unit
-from schemas.avro import Schema
+from labline.lab_replay.replay.cache import trial_digest
+from labline.lab_replay.replay.replay import records_of, replay
+from labline.lab_replay.replay.rows import Rows
+from labline.lab_replay.replay.steps import steps_of
+from labline.lab_replay.replay.trial import Trial
+from labline.lab_replay.replay.units import EACH, SINGLE, Unit, run_unit
+from labline.schemas.avro import Schema
+from labline.topics.partitioning import partition_of
 from tests.lab.past import EVENT, EVENTS, LABEL, LINE, MODELS, history, recorded
-from topics.partitioning import partition_of
 
 LINEAR = MODELS["linear"]
 
@@ -181,7 +181,7 @@ def test_labels_find_their_scores_where_partitions_learn_together(tmp_path: Path
         return bounded_losses(score, label, loss)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lab_replay.replay.giving_up.bounded_losses", bounded)
+        patch.setattr("labline.lab_replay.replay.early_stopping.bounded_losses", bounded)
         run_unit(trial, unit)
     log = replay(replace(trial, reference=None), tmp_path / "w", learners=SINGLE).log
     rows = log.label_rows()

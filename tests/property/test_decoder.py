@@ -11,7 +11,7 @@ from fastavro import parse_schema, schemaless_reader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.avro import (
+from labline.schemas.avro import (
     TRAILING,
     TRUNCATED,
     UNREADABLE,
@@ -21,10 +21,10 @@ from schemas.avro import (
     SchemaViolation,
     body_decoder,
 )
-from schemas.constraints import record_check
-from schemas.decoder import compile_decoder
-from schemas.shape import expand
-from schemas.varint import varint
+from labline.schemas.constraints import record_check
+from labline.schemas.decoder import compile_decoder
+from labline.schemas.shape import expand
+from labline.schemas.varint import varint
 
 FLIGHTS = Path(__file__).parents[2] / "examples/flights/schemas"
 START = 3

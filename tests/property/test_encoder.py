@@ -18,12 +18,19 @@ from fastavro.validation import validate
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from engine.errors import LablineError
-from schemas.avro import MISTYPED, PAYLOAD_MAX_BYTES, TOO_LARGE, Rejection, Schema, SchemaViolation
-from schemas.constraints import record_check
-from schemas.encoder import compile_encoder
-from schemas.shape import expand
-from schemas.varint import varint
+from labline.engine.errors import LablineError
+from labline.schemas.avro import (
+    MISTYPED,
+    PAYLOAD_MAX_BYTES,
+    TOO_LARGE,
+    Rejection,
+    Schema,
+    SchemaViolation,
+)
+from labline.schemas.constraints import record_check
+from labline.schemas.encoder import compile_encoder
+from labline.schemas.shape import expand
+from labline.schemas.varint import varint
 
 # a numpy float32 beside the greatest double says that, and compares rightly
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")

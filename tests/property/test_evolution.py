@@ -9,9 +9,9 @@ from fastavro import parse_schema, schemaless_reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.avro import HEAD_BYTES, Schema, SchemaViolation
-from schemas.evolution import check_evolution, problems
-from schemas.shape import expand
+from labline.schemas.avro import HEAD_BYTES, Schema, SchemaViolation
+from labline.schemas.evolution import check_evolution, problems
+from labline.schemas.shape import expand
 
 #: Where the rules are stricter than fastavro on purpose, in the order of the module's own list.
 STRICTER = ("pattern", "only one of them", "default that it may not", "event time", "as fixed ")

@@ -7,13 +7,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.record import Record
-from engine.core.run import Run
-from engine.core.state_digest import state_digest
-from engine.core.task import Task
-from engine.models.state import dump, load
+from labline.engine.core.record import Record
+from labline.engine.core.run import Run
+from labline.engine.core.state_digest import state_digest
+from labline.engine.core.task import Task
+from labline.engine.models.state.unpickle import dump, load
+from tests.unit.core.test_task import END, Remember, event, label, make_task
 from tests.unit.invariants import watched
-from tests.unit.test_task import END, Remember, event, label, make_task
 
 times = st.lists(st.integers(0, 400), max_size=30)
 

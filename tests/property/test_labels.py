@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.labels import LabelJoin
+from labline.engine.core.labels import LabelJoin
 
 EVENT, YES, NO, RESTART = "event", True, False, "restart"
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.ordering import NO_TIME, Buffer, merge
-from engine.core.record import INPUTS
+from labline.engine.core.ordering import NO_TIME, Buffer, merge
+from labline.engine.core.record import INPUTS
 
 times = st.lists(st.none() | st.integers(0, 20), max_size=12)
 

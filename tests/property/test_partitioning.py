@@ -8,8 +8,8 @@ from confluent_kafka.admin import NewTopic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.broker.clients import admin_client, producer_config
-from topics.partitioning import murmur2, partition_of
+from labline.engine.broker.clients import admin_client, producer_config
+from labline.topics.partitioning import murmur2, partition_of
 
 PARTITIONS = 7
 KEYS = 10_000

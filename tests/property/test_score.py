@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.class_score import class_answer_encoder, class_shadow_encoder
-from engine.core.score import Place, answer_encoder, shadow_encoder, subject
-from schemas.engine_schemas import engine_schema
-from schemas.varint import varint
+from labline.engine.core.class_score import class_answer_encoder, class_shadow_encoder
+from labline.engine.core.score import Place, answer_encoder, shadow_encoder, subject
+from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.varint import varint
 
 texts = st.text(st.characters(codec="utf-8"), max_size=200)
 longs = st.integers(-(1 << 63), (1 << 63) - 1)

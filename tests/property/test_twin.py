@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from river import compose, linear_model, optim
 from river.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
-from engine.models.estimators import Select
-from engine.models.twin import Twin, twin_of
+from labline.engine.models.estimators import Select
+from labline.engine.models.fast.model import Twin, twin_of
 from tests.estimator_state import same, score, walk
 
 Event = tuple[bool, dict[Any, Any], Any]  # learn it or only score it, features, label

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from schemas.avro import Schema, SchemaViolation
-from schemas.shape import expand
-from schemas.source import source_of
-from schemas.types import model_of
+from labline.schemas.avro import Schema, SchemaViolation
+from labline.schemas.shape import expand
+from labline.schemas.source import source_of
+from labline.schemas.types import model_of
 from tests.property.test_encoder import changed, data, documents, parsed, places
 
 ROOT = Path(__file__).parents[2]

@@ -2,10 +2,10 @@
 
 from typing import Protocol
 
-from engine.core.snapshot import Header
-from engine.factory.scorer import Scorer
-from engine.models.control import Control, Revision
-from engine.models.snapshot_store import SnapshotStore
+from labline.engine.core.snapshot import Header
+from labline.engine.factory.scorer import Scorer
+from labline.engine.models.control.control import Control, Revision
+from labline.engine.models.learning.snapshot_store import SnapshotStore
 from tests.simulation import clients
 from tests.simulation.inputs import NAME
 

@@ -3,21 +3,30 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
-from engine.core.dead_letter import ERROR_PREFIX
-from engine.core.journal import Entry, decode_entry
-from engine.core.record import ANSWER, DEAD_LETTER, EVENTS, INPUTS, LABELS, RETRY, SHADOW, Emission
-from engine.core.refold import refold
-from engine.core.run import Run
-from engine.core.state_digest import state_digest
-from engine.core.task import Task
-from engine.factory.transactions import Work, vitals
-from schemas.engine_schemas import engine_schema
+from labline.engine.core.dead_letter import ERROR_PREFIX
+from labline.engine.core.journal import Entry, decode_entry
+from labline.engine.core.record import (
+    ANSWER,
+    DEAD_LETTER,
+    EVENTS,
+    INPUTS,
+    LABELS,
+    RETRY,
+    SHADOW,
+    Emission,
+)
+from labline.engine.core.refold import refold
+from labline.engine.core.run import Run
+from labline.engine.core.state_digest import state_digest
+from labline.engine.core.task import Task
+from labline.engine.factory.transactions import Work, vitals
+from labline.schemas.engine_schemas import engine_schema
+from labline.topics.naming import line_topics
 from tests.simulation.inputs import NAME, TOPICS
 from tests.simulation.log import COMMITTED, Place
 from tests.simulation.reader import record
 from tests.simulation.reference import Reference
 from tests.simulation.world import World
-from topics.naming import line_topics
 
 OUTPUTS = line_topics(NAME)
 BY_KIND = {ANSWER: OUTPUTS.scores, SHADOW: OUTPUTS.shadow, DEAD_LETTER: OUTPUTS.dlq}

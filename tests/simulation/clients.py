@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import OFFSET_INVALID, KafkaError, TopicPartition
 
-from engine.core.record import Headers
+from labline.engine.core.record import Headers
 from tests.simulation.group import FENCED, PREPARING, STABLE, UNKNOWN, Group
 from tests.simulation.log import COMMITTED, OFFSETS, Broker, Item, Place, Written, failure
 from tests.simulation.schedule import Schedule

@@ -3,17 +3,17 @@
 from random import Random
 from typing import Any, NamedTuple
 
-from engine.core.line import Line
-from engine.core.record import EVENTS, LABELS, RETRY
-from engine.core.spec import Slot, Spec
-from engine.models.control import ModelRef, Revision
-from engine.models.learner import Learner
-from engine.models.recipes import parse
-from engine.models.state import dump, load
-from schemas.avro import Schema
+from labline.engine.core.line import Line
+from labline.engine.core.record import EVENTS, LABELS, RETRY
+from labline.engine.core.spec import Slot, Spec
+from labline.engine.models.control.control import ModelRef, Revision
+from labline.engine.models.learning.learner import Learner
+from labline.engine.models.recipes.language import parse
+from labline.engine.models.state.unpickle import dump, load
+from labline.schemas.avro import Schema
+from labline.topics.naming import line_topics
 from tests.simulation.clock import BEGIN_S
 from tests.simulation.log import Place, Written
-from topics.naming import line_topics
 
 NAME = "line"
 TOPICS = ("events", "labels", line_topics(NAME).retry)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import structlog
 
-from engine.factory import scorer, snapshotting
+from labline.engine.factory import scorer, snapshotting
 from tests.simulation import clients, reader
 from tests.simulation.clock import Clock
 
 #: Whatever module of these has such a name gets the look-alike; there is no way around it.
-PACKAGES = ("engine.broker.", "engine.factory.", "engine.models.")
+PACKAGES = tuple(f"labline.engine.{name}." for name in ("broker", "factory", "models", "rerun"))
 STAND_INS = (
     clients.Consumer,
     clients.Producer,

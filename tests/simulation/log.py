@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 
-from engine.core.record import Headers
+from labline.engine.core.record import Headers
 from tests.simulation.clock import Clock
 
 OPEN, COMMITTED, ABORTED, MARKER = "open", "committed", "aborted", "marker"

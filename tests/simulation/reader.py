@@ -1,15 +1,15 @@
-"""Stand-ins for the engine's own readers of partitions: `engine.broker.reader` and `positions`."""
+"""Stand-ins for the readers of partitions: `labline.engine.broker.reader` and `positions`."""
 
 from collections.abc import Generator
 
-from engine.broker.reader import Offsets
-from engine.core.record import Record
+from labline.engine.broker.reader import Offsets
+from labline.engine.core.record import Record
 from tests.simulation.clients import World
 from tests.simulation.log import COMMITTED, Item, Place
 
 
 def partition_offsets(world: World, _: str, topics: list[str]) -> dict[str, dict[int, Offsets]]:
-    """Stand in for `engine.broker.reader.partition_offsets`."""
+    """Stand in for `labline.engine.broker.reader.partition_offsets`."""
     world.point("offsets")
     broker, found = world.broker, dict[str, dict[int, Offsets]]()
     for topic in topics:
@@ -23,7 +23,7 @@ def partition_offsets(world: World, _: str, topics: list[str]) -> dict[str, dict
 def read_range(
     world: World, _: str, topic: str, partition: int, start: int, end: int
 ) -> Generator[list[Record], None, None]:
-    """Stand in for `engine.broker.reader.read_range`."""
+    """Stand in for `labline.engine.broker.reader.read_range`."""
     log, batch = world.broker.log(Place(topic, partition)), list[Record]()
     for offset in range(start, end):
         item = log[offset]
@@ -43,7 +43,7 @@ def record(offset: int, item: Item) -> Record:
 
 
 def start_offsets(world: World, _: str, topic: str, start: str) -> dict[int, int]:
-    """Stand in for `engine.broker.positions.start_offsets`."""
+    """Stand in for `labline.engine.broker.positions.start_offsets`."""
     del topic
     assert start == "earliest"
     return dict.fromkeys(range(world.partitions), 0)

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from engine.core.record import LABELS
+from labline.engine.core.record import LABELS
 
 SKEW_MS = 3_600_000
 HORIZON_MS = 60_000

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 
-from engine.factory import scorer
+from labline.engine.factory import scorer
 from tests.simulation import clients
 from tests.simulation.actors import Border, Crash, Follower, Slot, Store
 from tests.simulation.clock import Clock

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-from engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, LEARNED, NEGATIVE
-from engine.core.record import ANSWER, DEAD_LETTER, EVENTS, INPUTS, LABELS, RETRY, SHADOW
-from engine.core.run import Run
-from engine.core.task import Task
+from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, LEARNED, NEGATIVE
+from labline.engine.core.record import ANSWER, DEAD_LETTER, EVENTS, INPUTS, LABELS, RETRY, SHADOW
+from labline.engine.core.run import Run
+from labline.engine.core.task import Task
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Servers that labline starts itself: Apache Kafka and a schema registry, on their own Java."""

@@ -1,0 +1,1 @@
+"""River's arithmetic on flat lists, equal in every bit, for the commonest recipes."""

@@ -1,0 +1,1 @@
+"""A line's journal run again: for recovery, parity, what-if and upgrades."""

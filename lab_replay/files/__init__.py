@@ -1,1 +1,0 @@
-"""History out of files: CSV, JSON lines and Parquet as recordings."""

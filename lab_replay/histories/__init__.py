@@ -1,0 +1,1 @@
+"""What a person names (a recording, a file, a topic) becomes a history to replay."""

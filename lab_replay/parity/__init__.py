@@ -1,0 +1,1 @@
+"""Has the factory done what its journal says? Its past, run again and compared."""

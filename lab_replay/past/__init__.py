@@ -1,1 +1,0 @@
-"""The factory's own past: re-run and compared, or changed to see what would have been."""

@@ -1,0 +1,1 @@
+"""The same past with another model, threshold or without a range."""
