@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -19,16 +20,29 @@ NEEDED = (
 )
 
 
-def test_the_wheel_is_complete_and_holds_nothing_else(tmp_path: Path) -> None:
+def built(source: Path, target: str, folder: Path) -> Path:
+    """Build a wheel or an sdist; return the file."""
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
-        cwd=ROOT,
+        [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", folder],
+        cwd=source,
         check=True,
         capture_output=True,
     )
-    [wheel] = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+    [made] = folder.iterdir()
+    return made
+
+
+def test_the_wheel_is_complete_and_holds_nothing_else(tmp_path: Path) -> None:
+    names = zipfile.ZipFile(built(ROOT, "wheel", tmp_path)).namelist()
     assert [name for name in NEEDED if name not in names] == []
-    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {"labline"}
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"labline"}
     assert not [name for name in names if ".labline/" in name or "__pycache__" in name]
+
+
+def test_an_sdist_gives_the_same_wheel(tmp_path: Path) -> None:
+    with tarfile.open(built(ROOT, "sdist", tmp_path / "sdist")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    [source] = tmp_path.glob("labline-*")
+    direct = built(ROOT, "wheel", tmp_path / "direct")
+    again = built(source, "wheel", tmp_path / "again")
+    assert zipfile.ZipFile(again).namelist() == zipfile.ZipFile(direct).namelist()
