@@ -1,15 +1,19 @@
 # make demo, make test: each sets up what it needs. `make lock` after a change of pyproject.toml.
+# WORKERS: tests side by side; they wait more than they compute, so there may be more than cores.
 SHELL := /bin/sh
 BIN := .venv/bin
 READY := .venv/.ready
 CODE := labline engine topics schemas lab_replay
+WORKERS ?= 4
+PURE := tests/unit tests/property tests/golden labline
 CHECKED := $(CODE) tests $(wildcard benchmarks) $(wildcard examples)
 
-.PHONY: help setup demo test lint types layers bench faults chaos lock clean
+.PHONY: help setup demo quick pure test lint types layers bench faults chaos lock clean
 
 help:
 	@echo "make demo    the main job, start to end, on real flights and a real Kafka"
-	@echo "make test    lint, types, layers, tests"
+	@echo "make quick   lint, types, layers and the tests that need no broker: a minute or two"
+	@echo "make test    lint, types, layers, all tests"
 	@echo "also: setup lint types layers bench faults chaos lock clean"
 
 setup: $(READY)
@@ -38,8 +42,15 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/labline demo
 
+quick: $(READY)
+	@$(MAKE) --no-print-directory -j2 pure lint types layers
+
+pure: $(READY)
+	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q -n 2 -m "not (broker or chaos or slow or alone)" $(PURE)
+
 test: lint types layers
-	$(BIN)/pytest -m "not chaos"
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m "not (chaos or alone)"
+	$(BIN)/pytest -m "alone and not chaos"
 
 lint: $(READY)
 	$(BIN)/ruff check $(CHECKED)

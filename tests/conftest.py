@@ -1,13 +1,20 @@
-"""What the tests share: one real broker and schema registry a run, and names of their own."""
+"""What the tests share: a real broker and schema registry a worker, and names of their own."""
 
+import os
 import secrets
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from labline.engine.broker.servers import apicurio, embedded
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("labline", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "labline"))
 
 CHECK = {"log.retention.check.interval.ms": "1000"}
 
@@ -49,8 +56,21 @@ def name() -> str:
     return f"t-{secrets.token_hex(4)}"
 
 
+PURE = ("unit", "property", "golden", "simulation", "labline")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses broker or registry as `broker`, so that nobody has to remember it."""
+    """Mark what uses broker or registry, keep what shares fixtures on one worker, pure tests first.
+
+    A module whose tests use a broker goes to one worker as a whole: they share workspaces, lines
+    and recordings. All others are spread test by test.
+    """
+    shared = set()
     for item in items:
         if {"broker", "registry"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("broker")
+            shared.add(item.path)
+    for item in items:
+        if item.path in shared:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: item.path in shared or item.path.parts[-2] not in PURE)

@@ -6,7 +6,6 @@ Nothing here knows what the right answer is: see `tests.broker.oracle`.
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -68,6 +67,7 @@ class Factory:
         self.events, self.labels = f"{name}.departed", f"{name}.arrived"
         self._root = root / "workspace"
         self._processes: list[Process] = []
+        self._groups: dict[str, Consumer] = {}
         make_workspace(self._root, "flights")
         for topic, ours in (("departed", self.events), ("arrived", self.labels)):
             path = self._root / "topics" / f"flights.{topic}.toml"
@@ -88,6 +88,8 @@ class Factory:
         for process in self._processes:
             if process.is_running():
                 process.kill()
+        for consumer in self._groups.values():
+            consumer.close()
 
     def add_line(self, name: str) -> str:
         """Declare another line on the same events and labels; return its name."""
@@ -205,11 +207,12 @@ class Factory:
     def committed(self, line: str | None = None) -> dict[tuple[str, int], int]:
         """Return the committed offsets of a line's group, without waiting for open commits."""
         group = f"labline.{line or self.line}"
-        # not by the AdminClient: its answer crashes the process while a coordinator loads
-        config = consumer_config(self.bootstrap, group_id=group)
-        config["isolation.level"] = "read_uncommitted"
-        with closing(Consumer(config)) as consumer:
-            told = until(f"commits of {group}", partial(self._commits, consumer))
+        if group not in self._groups:
+            # not by the AdminClient: its answer crashes the process while a coordinator loads
+            config = consumer_config(self.bootstrap, group_id=group)
+            config["isolation.level"] = "read_uncommitted"
+            self._groups[group] = Consumer(config)
+        told = until(f"commits of {group}", partial(self._commits, self._groups[group]))
         return {(p.topic, p.partition): p.offset for p in told if p.offset >= 0}
 
     def _commits(self, consumer: Consumer) -> list[TopicPartition]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
+import pytest
 from fastavro import parse_schema, schemaless_reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -326,6 +327,7 @@ def alone(avro: Avro, **words: Any) -> Schema:
     )
 
 
+@pytest.mark.slow
 def test_every_pair_of_small_types() -> None:
     schemas = [alone(avro) for avro in SMALL]
     for writer in schemas:
@@ -333,6 +335,7 @@ def test_every_pair_of_small_types() -> None:
             check_verdict(writer, reader)
 
 
+@pytest.mark.slow
 def test_every_pair_of_limits() -> None:
     bounds = ({}, {"minimum": 0}, {"minimum": 0.5}, {"maximum": 2}, {"minimum": 0, "maximum": 2},
               {"minimum": 0.2, "maximum": 0.8}, {"maximum": 2**63 - 1})  # fmt: skip
@@ -351,6 +354,7 @@ def test_every_pair_of_limits() -> None:
             check_verdict(writer, reader)
 
 
+@pytest.mark.slow
 def test_every_pair_of_fields() -> None:
     """Names, aliases and defaults, alone and where they meet."""
     x, y = {"name": "x", "type": "int"}, {"name": "y", "type": "int"}

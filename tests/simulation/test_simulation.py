@@ -16,7 +16,7 @@ from tests.simulation.run import SEED, run, run_all
 
 log = structlog.get_logger()
 
-SEEDS = 1_000
+SEEDS = 250
 CHAOS_SEEDS = 20_000
 AT_ONCE = 500
 

@@ -107,6 +107,7 @@ def mypy(*paths: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_types_for_the_example(space: Path) -> None:
     out = space / "events.py"
     done = labline("schemas", "types", "--out", str(out), "-w", str(space))
@@ -140,6 +141,7 @@ AWKWARD: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_awkward_names_are_names_in_python_too(tmp_path: Path) -> None:
     other = {"type": "record", "name": "b.Event", "fields": [{"name": "x", "type": "int"}]}
     path = tmp_path / "events.py"

@@ -162,6 +162,7 @@ print(state_digest({"names": {f"n{n}" for n in range(50)}}))
 """
 
 
+@pytest.mark.slow
 def test_no_digest_hangs_on_the_hash_seed_or_the_process() -> None:
     """Nor does any estimator's state on what a set gives first, or on the system's randomness."""
     root = Path(__file__).parents[3]

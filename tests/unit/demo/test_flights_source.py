@@ -33,6 +33,7 @@ def first_days() -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_year() -> None:
     counts: Counter[str] = Counter()
     ids: set[str] = set()
@@ -62,6 +63,7 @@ def test_the_year() -> None:
     assert len(ids - landed) == 9_430
 
 
+@pytest.mark.slow
 def test_stretches_join_without_gap_or_overlap() -> None:
     whole = list(timeline(date(2013, 12, 27), date(2013, 12, 31)))
     parts = [

@@ -27,6 +27,7 @@ def test_every_fault_can_be_planted(fault: Fault, tmp_path: Path) -> None:
         compile(text, name, "exec")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHEAP)
 def test_a_planted_fault_is_caught(name: str) -> None:
     (fault,) = (fault for fault in FAULTS if fault.name == name)

@@ -6,6 +6,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 NEEDED = (
     "labline/schemas/avsc/labline.Score.avsc",
@@ -32,6 +34,7 @@ def built(source: Path, target: str, folder: Path) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_the_wheel_is_complete_and_holds_nothing_else(tmp_path: Path) -> None:
     names = zipfile.ZipFile(built(ROOT, "wheel", tmp_path)).namelist()
     assert [name for name in NEEDED if name not in names] == []
@@ -39,6 +42,7 @@ def test_the_wheel_is_complete_and_holds_nothing_else(tmp_path: Path) -> None:
     assert not [name for name in names if ".labline/" in name or "__pycache__" in name]
 
 
+@pytest.mark.slow
 def test_an_sdist_gives_the_same_wheel(tmp_path: Path) -> None:
     with tarfile.open(built(ROOT, "sdist", tmp_path / "sdist")) as archive:
         archive.extractall(tmp_path, filter="data")

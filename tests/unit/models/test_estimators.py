@@ -12,10 +12,12 @@ from tests.estimator_recipes import RECIPES, facts, stream
 NAMES = [f"{kind}: {recipe}" for kind, recipe in RECIPES]
 
 
+@pytest.mark.slow
 def test_they_are_all_trained() -> None:
     assert list(facts(0)) == NAMES, facts(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_what_it_says_and_what_it_is_do_not_hang_on_the_hash_seed(name: str) -> None:
     one, other = facts(0)[name], facts(4711)[name]

@@ -56,6 +56,7 @@ def test_what_river_seldom_uses_is_not_loaded_and_only_river_does_without() -> N
     assert said(HELD) == ["[]", "{'river'}"]
 
 
+@pytest.mark.slow
 def test_it_is_loaded_when_it_is_used_and_gives_the_same() -> None:
     plain = USED.replace("import labline.engine.models.recipes.language\n", "")
     lean_said = said(USED)

@@ -92,6 +92,7 @@ def test_every_estimator_scores_and_learns_and_two_of_a_recipe_are_equal(recipe:
     assert all(0.0 <= struct.unpack("<d", said)[0] <= 1.0 for said in one[2:])
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_hash_seed() -> None:
     program = (
         "import hashlib; from tests.unit.models.test_models import RECIPES, bits, parse\n"

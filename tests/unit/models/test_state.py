@@ -100,6 +100,7 @@ def test_every_estimator_that_a_recipe_may_name_is_tried() -> None:
     assert named == set(ALLOWED)
 
 
+@pytest.mark.slow
 def test_the_list_is_exact() -> None:
     """What no state needs is only there for whoever forges one; what is missing stops a start."""
     needed = {

@@ -69,6 +69,7 @@ def test_a_candidate_that_drifts_but_is_no_worse_is_not_given_up(total: int) -> 
     checked(total, one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correlation", [0.0, 0.9])
 @pytest.mark.parametrize(
     "total", [50, pytest.param(1_000, marks=pytest.mark.chaos)], ids=["some", "all"]

@@ -93,6 +93,7 @@ def _estimate(columns: Columns, chance: NDArray[np.float64], name: str) -> tuple
     return found.low, found.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cost", "brier"])
 @pytest.mark.parametrize("model_bias", [0.0, 0.15])
 def test_the_estimate_is_unbiased_and_its_interval_covers(name: str, model_bias: float) -> None:

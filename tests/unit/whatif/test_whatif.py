@@ -149,6 +149,7 @@ def test_numbers_beyond_all_are_told_as_unknown() -> None:
     assert (told.shift["max"], told.shift["mean"], told.was_mean) == (None, None, None)
 
 
+@pytest.mark.slow
 def test_classes_are_estimated_over_all_where_the_decision_hides_labels() -> None:
     """By chance half of the events show a label; on average the estimate is the truth."""
     rng, runs, size = np.random.default_rng(19), 400, 300
