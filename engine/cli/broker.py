@@ -20,6 +20,13 @@ RegistryOption = Annotated[
 Server = tuple[str, int, Path] | None  # a `Running`
 
 
+def register(app: typer.Typer) -> None:
+    """Add the three to the command line."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+
+
 def up(
     port: PortOption = None, registry: RegistryOption = False, workspace: WorkspaceOption = None
 ) -> None:

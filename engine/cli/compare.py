@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labline.engine.cli.shared.groups import group_of
 from labline.engine.cli.shared.options import JsonOption, WorkspaceOption
 from labline.engine.errors import LablineError
-from labline.engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from labline.lab_replay.evaluation.compare import Comparison
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from labline.lab_replay.evaluation.time_kind import Clock
 
 PLOT_ROWS, PLOT_WIDTH = 16, 61
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    group_of(app, "lab").command()(compare)
 
 
 def compare(
@@ -42,6 +47,7 @@ def compare(
 
     Events of an experiment's warm-up are not counted.
     """
+    from labline.engine.workspace.workspace import Workspace
     from labline.lab_replay.evaluation.compare import compare as compared
     from labline.lab_replay.evaluation.headline import uncompared
     from labline.lab_replay.evaluation.time_kind import clock_of

@@ -15,6 +15,11 @@ from labline.engine.cli.shared.progress import counting
 FOLDER = Path("labline-demo")
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(demo)
+
+
 def demo(
     month: Annotated[
         int | None, typer.Option(min=1, max=12, help="Only this month of 2013: a short demo.")

@@ -1,27 +1,28 @@
 """``labline dlq``: the dead letters of a line."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from labline.engine.cli.read import decoder_of, write_lines
+from labline.engine.cli.shared.groups import group_of
 from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
-from labline.engine.core.dead_letter import TIMESTAMP_HEADER
-from labline.engine.core.moment import moment_of
-from labline.engine.ops.dead_letters import (
-    DeadLetter,
-    Group,
-    group_letters,
-    read_letter,
-    read_letters,
-)
-from labline.engine.ops.decoding import Decoder, Shown, key_text
-from labline.engine.workspace.workspace import bootstrap_anywhere
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from labline.engine.ops.dead_letters import DeadLetter, Group
+    from labline.engine.ops.decoding import Decoder
 
 LineArgument = Annotated[str, typer.Argument(metavar="LINE", help="Name of the line.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    commands = group_of(app, "dlq")
+    commands.command("list")(list_letters)
+    commands.command("show")(show_letter)
 
 
 def list_letters(
@@ -31,6 +32,11 @@ def list_letters(
     as_json: JsonOption = False,
 ) -> None:
     """Count a line's dead letters by stage, reason, model and schema."""
+    from rich.console import Console
+
+    from labline.engine.ops.dead_letters import group_letters, read_letters
+    from labline.engine.workspace.workspace import bootstrap_anywhere
+
     groups = group_letters(read_letters(bootstrap_anywhere(bootstrap, workspace), line))
     if as_json:
         total = sum(group.letters for group in groups)
@@ -56,6 +62,12 @@ def show_letter(
     as_json: JsonOption = False,
 ) -> None:
     """Show one dead letter: why, from where, and its original bytes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from labline.engine.ops.dead_letters import read_letter
+    from labline.engine.workspace.workspace import bootstrap_anywhere
+
     letter = read_letter(bootstrap_anywhere(bootstrap, workspace), line, partition, offset)
     told = letter_as_json(letter, decoder_of(workspace))
     if as_json:
@@ -68,8 +80,11 @@ def show_letter(
     Console(markup=False, highlight=False).print(table)
 
 
-def letter_as_json(letter: DeadLetter, decoder: Decoder) -> dict[str, object]:
+def letter_as_json(letter: "DeadLetter", decoder: "Decoder") -> dict[str, object]:
     """Return a dead letter in JSON's terms; its bytes as hex, and decoded where that works."""
+    from labline.engine.core.dead_letter import TIMESTAMP_HEADER
+    from labline.engine.ops.decoding import Shown, key_text
+
     shown = decoder.decode(letter.value) if letter.value else Shown(None, "null")
     return {
         "partition": letter.partition,
@@ -96,8 +111,12 @@ def letter_as_json(letter: DeadLetter, decoder: Decoder) -> dict[str, object]:
     }
 
 
-def letters_table(line: str, groups: list[Group]) -> Table:
+def letters_table(line: str, groups: "list[Group]") -> "Table":
     """Return groups of dead letters as a table."""
+    from rich.table import Table
+
+    from labline.engine.core.moment import moment_of
+
     total = sum(group.letters for group in groups)
     table = Table(title=f"{line}: {total} dead letters", title_justify="left")
     for name in ("stage", "reason", "model", "schema"):

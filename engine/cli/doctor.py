@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
-from labline.engine.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -20,6 +19,11 @@ SIGNS: "dict[Severity, tuple[str, str]]" = {
     "warn": ("!", "yellow"),
     "error": ("✗", "red"),
 }
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(doctor)
 
 
 def doctor(
@@ -35,6 +39,7 @@ def doctor(
 
     from labline.engine.ops.doctor import diagnose
     from labline.engine.ops.doctor_facts import fetch_facts
+    from labline.engine.workspace.workspace import Workspace
 
     space = Workspace.find(workspace)
     with Console(stderr=True).status("looking …"):

@@ -6,22 +6,27 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from labline.engine.cli.read import write_lines
+from labline.engine.cli.shared.groups import group_of
 from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
-from labline.engine.core.line import Line
 from labline.engine.errors import LablineError
-from labline.engine.workspace.workspace import Workspace
 
-if TYPE_CHECKING:  # it needs river, which other commands do without
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from labline.engine.core.line import Line
     from labline.engine.factory.offsets import Standing
+    from labline.engine.workspace.workspace import Workspace
 
-factory = typer.Typer(help="Promoted models, running as stream processors.")
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    commands = group_of(app, "factory")
+    commands.command()(run)
+    commands.command()(offsets)
 
 
-@factory.command("run")
 def run(
     lines: Annotated[
         list[str] | None, typer.Argument(help="Lines to score; all of the workspace unless named.")
@@ -40,6 +45,7 @@ def run(
     """Score and learn until Ctrl-C; the scorers finish their transactions first."""
     from labline.engine.factory.worker import WorkerOptions, run_worker
     from labline.engine.logs import configure
+    from labline.engine.workspace.workspace import Workspace
 
     space = Workspace.find(workspace)
     names = tuple(lines or space.lines())
@@ -65,7 +71,6 @@ def run(
     )
 
 
-@factory.command("offsets")
 def offsets(
     line: Annotated[str, typer.Argument(help="The line.")],
     restore: Annotated[
@@ -80,7 +85,10 @@ def offsets(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Compare committed offsets with the journal; exit 1 when they differ and nothing is done."""
+    from rich.console import Console
+
     from labline.engine.factory import offsets as found
+    from labline.engine.workspace.workspace import Workspace
 
     if restore and accept:
         raise typer.BadParameter("--restore or --accept, not both")
@@ -139,6 +147,8 @@ def _offsets_json(line: Line, told: list[Standing], done: str | None) -> str:
 
 
 def _offsets_table(line: Line, told: list[Standing], done: str | None) -> Table | str:
+    from rich.table import Table
+
     if not told:
         return f"line {line.name}: no committed offset differs from the journal; nothing to do"
     caption = "events, labels, retry: the next offset; - there is none"

@@ -55,6 +55,11 @@ LineOption = Annotated[
 ]
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(init)
+
+
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
     example: ExampleOption = "flights",

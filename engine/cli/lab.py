@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labline.engine.cli.shared.groups import group_of
 from labline.engine.cli.shared.options import JsonOption, WorkspaceOption
 from labline.engine.cli.shared.progress import counting, scaled
-from labline.engine.workspace.workspace import Workspace
-from labline.lab_replay.histories.source import Asked, Past, past_of
 
 if TYPE_CHECKING:
+    from labline.engine.workspace.workspace import Workspace
     from labline.lab_replay.evaluation.result import ExperimentResult
     from labline.lab_replay.experiments.experiment import Experiment
-
-lab = typer.Typer(help="Replay history, compare learners, re-run the factory's past.")
+    from labline.lab_replay.histories.source import Past
 
 SchedulerOption = Annotated[
     str | None,
@@ -24,7 +23,13 @@ SchedulerOption = Annotated[
 ]
 
 
-@lab.command("replay")
+def register(app: typer.Typer) -> None:
+    """Add both to the command line."""
+    commands = group_of(app, "lab")
+    commands.command()(replay)
+    commands.command()(run)
+
+
 def replay(
     source: Annotated[
         str,
@@ -63,6 +68,7 @@ def replay(
     """Replay history over recipes, beside baselines; table and report. A file needs no broker."""
     from labline.lab_replay.experiments.experiment import Experiment
     from labline.lab_replay.experiments.models import named
+    from labline.lab_replay.histories.source import Asked, past_of
 
     asked = Asked(line, id_column, time_column, label_column, kind, label_time)
     past = past_of(source, asked, workspace)
@@ -71,7 +77,6 @@ def replay(
     _show(_replayed(declared, past, scheduler), past.folder / declared.name, as_json)
 
 
-@lab.command("run")
 def run(
     experiment: Annotated[str, typer.Argument(help="Name of an experiment.", show_default=False)],
     recording: Annotated[
@@ -92,6 +97,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Replay history over an experiment's recipes; table, report, registered versions."""
+    from labline.engine.workspace.workspace import Workspace
     from labline.lab_replay.experiments.experiment import Experiment
     from labline.lab_replay.experiments.mlflow_place import is_installed, not_installed
     from labline.lab_replay.histories.source import past_of_experiment
@@ -111,7 +117,7 @@ def run(
 
 
 def _replayed(
-    declared: "Experiment", past: Past, scheduler: str | None, source: str = ""
+    declared: "Experiment", past: "Past", scheduler: str | None, source: str = ""
 ) -> "ExperimentResult":
     from labline.lab_replay.experiments.run import learners_of, run_experiment, trial_of
     from labline.lab_replay.replay.replay import records_of
@@ -139,7 +145,7 @@ def _replayed(
             raise
 
 
-def _register(result: "ExperimentResult", space: Workspace) -> None:
+def _register(result: "ExperimentResult", space: "Workspace") -> None:
     """Register what could be promoted; who cannot sign has the figures all the same."""
     from labline.engine.models.control.registry import Registry
     from labline.engine.models.control.signing import Signer, load_public_keys

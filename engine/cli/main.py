@@ -1,41 +1,31 @@
-"""The command ``labline``: every command group, and the one place where errors meet people."""
+"""The command ``labline``: finds its commands, and is the one place where errors meet people.
 
+The installed script and ``python -m labline.engine.cli.main`` come in here. Every module beside
+this one is a command, or a few that belong together, and has ``register(app)``; to stand in the
+folder is all that a new one needs. All of them are imported for ``labline --help``, so each
+imports what is heavy only when its command runs.
+"""
+
+import pkgutil
 import signal
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from typing import Annotated
 
 import typer
-from confluent_kafka import KafkaException
 
-from labline.engine.cli import (
-    broker,
-    compare,
-    demo,
-    dlq,
-    doctor,
-    factory,
-    init,
-    lab,
-    lag,
-    models,
-    parity,
-    publish,
-    read,
-    record,
-    report,
-    republish,
-    schemas,
-    topics,
-    upgrade,
-    whatif,
-)
+from labline.engine import cli
+from labline.engine.cli.shared.groups import Listing
 from labline.engine.errors import LablineError
 
 app = typer.Typer(
     name="labline",
     help="Event-driven streaming analytics on Apache Kafka: replay in the lab, run in the factory.",
+    cls=Listing,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich takes longer to load than all of ours
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -58,32 +48,15 @@ def _options(
     pass
 
 
-app.command()(broker.up)
-app.command()(broker.down)
-app.command()(broker.status)
-app.command()(init.init)
-app.command()(doctor.doctor)
-app.add_typer(schemas.schemas, name="schemas")
-app.add_typer(topics.topics, name="topics")
-app.command("publish")(publish.publish)
-app.command("read")(read.read)
-app.command("record")(record.record)
-app.command("report")(report.report)
-app.command("republish")(republish.republish)
-lab.lab.command("compare")(compare.compare)
-lab.lab.command("parity")(parity.parity)
-lab.lab.command("whatif")(whatif.whatif)
-app.add_typer(lab.lab, name="lab")
-app.add_typer(models.models, name="models")
-app.command("promote")(models.promote)
-app.add_typer(factory.factory, name="factory")
-app.add_typer(upgrade.upgrade, name="upgrade")
-app.command("lag")(lag.show_lag)
-letters = typer.Typer(help="The dead-letter inbox of a line.")
-letters.command("list")(dlq.list_letters)
-letters.command("show")(dlq.show_letter)
-app.add_typer(letters, name="dlq")
-app.command("demo")(demo.demo)
+def command_modules() -> Iterator[str]:
+    """Yield the names of the modules of commands: all that stand beside this one."""
+    for module in pkgutil.iter_modules(cli.__path__):
+        if module.name != "main" and not module.ispkg:
+            yield f"{cli.__name__}.{module.name}"
+
+
+for _name in command_modules():
+    import_module(_name).register(app)
 
 
 def main() -> None:
@@ -93,34 +66,40 @@ def main() -> None:
     try:
         app()
     except LablineError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(1)
-    except KafkaException as error:
-        sys.stderr.write(
-            f"LL-KAFKA: Kafka refused or did not answer: {error.args[0]}\n"
-            "  remedy: labline status, and look at the address and the topic's name\n"
-        )
-        sys.exit(1)
+        _fail(str(error))
     except OSError as error:
-        sys.stderr.write(
-            f"LL-SYSTEM: {_told(error)}\n"
-            "  remedy: look at the path, the rights to it and the room on its disk\n"
+        _fail(
+            f"LL-SYSTEM: {_reason(error)}\n"
+            "  remedy: look at the path, the rights to it and the room on its disk"
         )
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        from confluent_kafka import KafkaException  # only what failed pays for loading it
+
+        if not isinstance(error, KafkaException):
+            raise
+        _fail(
+            f"LL-KAFKA: Kafka refused or did not answer: {error.args[0]}\n"
+            "  remedy: labline status, and look at the address and the topic's name"
+        )
 
 
-def _told(error: OSError) -> str:
+def _fail(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+    sys.exit(1)
+
+
+def _reason(error: OSError) -> str:
     """Return what the operating system refused, and about which file.
 
     Examples
     --------
-    >>> _told(PermissionError(13, "Permission denied", "out/a"))
+    >>> _reason(PermissionError(13, "Permission denied", "out/a"))
     'Permission denied: out/a'
     """
-    named = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    return ": ".join([error.strerror or str(error), *named]) or type(error).__name__
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return ": ".join([error.strerror or str(error), *names]) or type(error).__name__
 
 
 if __name__ == "__main__":

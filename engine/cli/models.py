@@ -5,17 +5,23 @@ from typing import Annotated
 
 import typer
 
+from labline.engine.cli.shared.groups import group_of
 from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
-from labline.engine.workspace.workspace import Workspace
-
-models = typer.Typer(help="The registry of signed model versions.")
 
 
-@models.command("list")
+def register(app: typer.Typer) -> None:
+    """Add the group, and ``promote`` to the command line."""
+    commands = group_of(app, "models")
+    commands.command("list")(list_models)
+    commands.command()(keygen)
+    app.command()(promote)
+
+
 def list_models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List model versions, their signatures checked."""
     from labline.engine.models.control.registry import Registry
     from labline.engine.models.control.signing import load_public_keys
+    from labline.engine.workspace.workspace import Workspace
 
     space = Workspace.find(workspace)
     registry = Registry(space.models_dir, load_public_keys(space.keys_dir))
@@ -25,10 +31,10 @@ def list_models(workspace: WorkspaceOption = None, as_json: JsonOption = False) 
         typer.echo(text)
 
 
-@models.command("keygen")
 def keygen(workspace: WorkspaceOption = None) -> None:
     """Make this workspace's signing key, unless it has one."""
     from labline.engine.models.control.signing import generate
+    from labline.engine.workspace.workspace import Workspace
 
     space = Workspace.find(workspace)
     key = generate(space.private_key, space.keys_dir / "operator.pub")
@@ -45,6 +51,7 @@ def promote(
 ) -> None:
     """Put a model version in a slot of a line: one signed record on the control topic."""
     from labline.engine.promotion.promote import promote as put
+    from labline.engine.workspace.workspace import Workspace
 
     space = Workspace.find(workspace)
     revision = put(space, space.bootstrap(bootstrap), version, line, slot)

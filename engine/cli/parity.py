@@ -5,11 +5,17 @@ from typing import Annotated
 
 import typer
 
+from labline.engine.cli.shared.groups import group_of
 from labline.engine.cli.shared.line_past import line_past
 from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
 from labline.engine.cli.shared.progress import counting
 
 LineArgument = Annotated[str, typer.Argument(help="Name of a line.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    group_of(app, "lab").command()(parity)
 
 
 def parity(

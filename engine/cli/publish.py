@@ -75,6 +75,11 @@ RegisterOption = Annotated[
 ]
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(publish)
+
+
 def publish(
     topic: Annotated[str, typer.Argument(help="A topic of the workspace.")],
     file: FileArgument = STDIN,

@@ -7,15 +7,21 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
 from labline.engine.errors import LablineError
-from labline.engine.ops.decoding import Decoder
-from labline.engine.ops.reading import Placed, as_json, as_text, follow, read_stretch, stretch
-from labline.engine.workspace.workspace import Workspace, bootstrap_anywhere
+
+if TYPE_CHECKING:
+    from labline.engine.ops.decoding import Decoder
+    from labline.engine.ops.reading import Placed
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(read)
 
 
 def read(
@@ -41,6 +47,9 @@ def read(
 
     A line has time, partition/offset, key, value and headers; with --json it is an object.
     """
+    from labline.engine.ops.reading import as_json, as_text, follow, read_stretch, stretch
+    from labline.engine.workspace.workspace import bootstrap_anywhere
+
     broker = bootstrap_anywhere(bootstrap, workspace)
     decoder = decoder_of(workspace)
     what = stretch(broker, topic, start, partition)
@@ -48,7 +57,7 @@ def read(
     if follow_on:
         records = chain(records, follow(broker, what))
 
-    def line(placed: Placed) -> str:
+    def line(placed: "Placed") -> str:
         if in_json:
             return json.dumps(as_json(topic, placed, decoder))
         return as_text(placed, decoder)
@@ -56,15 +65,18 @@ def read(
     write_lines(map(line, islice(records, count)), flush=follow_on)
 
 
-def decoder_of(workspace: Path | None) -> Decoder:
+def decoder_of(workspace: Path | None) -> "Decoder":
     """Return a decoder that knows a workspace's schemas, or only the engine's outside of one."""
+    from labline.engine.ops.decoding import Decoder
+    from labline.engine.workspace.workspace import Workspace
+
     try:
-        found = Workspace.find(workspace)
+        space = Workspace.find(workspace)
     except LablineError:
         if workspace is not None:
             raise
         return Decoder()
-    return Decoder(found.schemas(), found.registry())
+    return Decoder(space.schemas(), space.registry())
 
 
 def write_lines(lines: Iterable[str], *, flush: bool = False, out: TextIO | None = None) -> None:

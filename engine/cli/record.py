@@ -52,6 +52,11 @@ RedactKeyOption = Annotated[
 ]
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(record)
+
+
 def record(
     topics: TopicsArgument,
     out: OutOption,
@@ -77,7 +82,7 @@ def record(
                 "--file takes a whole file as it is",
                 "leave out --from, --to and --redact: take lines and columns out of the file",
             )
-        from labline.engine.cli.record_file import record_file
+        from labline.engine.cli.shared.record_file import record_file
 
         manifest = record_file(topics, file, out, workspace)
     else:

@@ -6,7 +6,11 @@ from typing import Annotated
 import typer
 
 from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
-from labline.engine.workspace.workspace import Workspace
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(report)
 
 
 def report(
@@ -23,6 +27,7 @@ def report(
     from labline.engine.broker.registry.schema_registry import Writers
     from labline.engine.models.control.signing import load_public_keys
     from labline.engine.promotion.promote import read_control
+    from labline.engine.workspace.workspace import Workspace
     from labline.lab_replay.reports.line_facts import Schemas, gather
     from labline.lab_replay.reports.report_line import line_headline, write_line_report
 

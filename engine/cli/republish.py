@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # as a shell says that Ctrl-C ended it
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(republish)
+
+
 def republish(
     recording: Annotated[str, typer.Argument(help="Folder or URL of labline record.")],
     target: Annotated[str, typer.Option("--to", metavar="TOPIC", help="Begins with lab.")],

@@ -5,20 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from labline.engine.cli.shared.groups import group_of
 from labline.engine.cli.shared.options import JsonOption, WorkspaceOption
 from labline.engine.errors import LablineError
-from labline.engine.workspace.workspace import Workspace, known
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from labline.engine.broker.registry.schema_registry import SchemaRegistry
     from labline.engine.workspace.releasing import Finding
+    from labline.engine.workspace.workspace import Workspace
     from labline.schemas.releases import Release
-
-schemas = typer.Typer(help="What events are: versions, checked, released and shown.")
 
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write here; stdout without it.")
@@ -28,10 +26,19 @@ SubjectArgument = Annotated[
 ]
 
 
-@schemas.command("check")
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    commands = group_of(app, "schemas")
+    commands.command()(check)
+    commands.command("register")(release_and_register)
+    commands.command()(show)
+    commands.command()(types)
+
+
 def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Check every version against those before it, and by the registry; exit 1 on problems."""
     from labline.engine.workspace.releasing import check_schemas
+    from labline.engine.workspace.workspace import Workspace
 
     space = Workspace.find(workspace)
     found = check_schemas(space)
@@ -49,10 +56,10 @@ def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> Non
             typer.echo(f"{subject.name}: {_counted(subject.versions)}")
 
 
-@schemas.command("register")
-def register(workspace: WorkspaceOption = None) -> None:
+def release_and_register(workspace: WorkspaceOption = None) -> None:
     """Release the drafts that pass the check; register all versions where there is a registry."""
     from labline.engine.workspace.releasing import release_drafts, topics_of
+    from labline.engine.workspace.workspace import Workspace
 
     space = Workspace.find(workspace)
     subjects = [subject.name for subject in space.subjects()]
@@ -73,11 +80,14 @@ def register(workspace: WorkspaceOption = None) -> None:
                     registry.set_compatibility(topic.name, topic.compatibility)
 
 
-@schemas.command("show")
 def show(
     subject: SubjectArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
 ) -> None:
     """Show the fields of a schema, or its document."""
+    from rich.console import Console
+
+    from labline.engine.workspace.workspace import Workspace
+
     release = _release(Workspace.find(workspace), subject)
     if as_json:
         typer.echo(json.dumps(release.schema.document, indent=2))
@@ -85,9 +95,9 @@ def show(
         Console().print(_fields_table(release))
 
 
-@schemas.command("types")
 def types(out: OutOption = None, workspace: WorkspaceOption = None) -> None:
     """Write the latest version of every schema as typed Python models."""
+    from labline.engine.workspace.workspace import Workspace
     from labline.schemas.source import source_of
 
     space = Workspace.find(workspace)
@@ -103,7 +113,7 @@ def types(out: OutOption = None, workspace: WorkspaceOption = None) -> None:
         ) from error
 
 
-def _registry_findings(space: Workspace, registry: "SchemaRegistry") -> "list[Finding]":
+def _registry_findings(space: "Workspace", registry: "SchemaRegistry") -> "list[Finding]":
     """Return what the registry has against the latest version of each topic's schema."""
     from labline.engine.workspace.releasing import Finding
 
@@ -127,8 +137,10 @@ def _counted(versions: "tuple[Release, ...]") -> str:
     return f"{text}, {drafts} of them a draft: labline schemas register" if drafts else text
 
 
-def _release(space: Workspace, told: str) -> "Release":
+def _release(space: "Workspace", told: str) -> "Release":
     """Return the version that ``SUBJECT@N`` names, the latest without ``@N``."""
+    from labline.engine.workspace.workspace import known
+
     name, at, number = told.partition("@")
     subjects = {subject.name: subject for subject in space.subjects()}
     versions = subjects[known(name, subjects, "SCHEMA", "schemas/")].versions

@@ -5,17 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from labline.engine.cli.shared.groups import group_of
 from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
-from labline.engine.workspace.workspace import Workspace, known
 
 if TYPE_CHECKING:
     from rich.console import Group
 
+    from labline.engine.workspace.workspace import Workspace
     from labline.topics.compare import Words
     from labline.topics.reach import Reach
     from labline.topics.steps import Declaration, Existing, Step
-
-topics = typer.Typer(help="Declared topics, and those that Kafka has.")
 
 GrowOption = Annotated[
     list[str] | None,
@@ -52,7 +51,14 @@ class Planned(NamedTuple):
     reaches: "dict[str, list[Reach]]"
 
 
-@topics.command("plan")
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    commands = group_of(app, "topics")
+    commands.command("plan")(show_plan)
+    commands.command("apply")(apply_plan)
+    commands.command("list")(list_topics)
+
+
 def show_plan(
     grow: GrowOption = None,
     shorten: ShortenOption = None,
@@ -62,6 +68,7 @@ def show_plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show what apply would do, and how far back each line reaches; exit 1 when it would refuse."""
+    from labline.engine.workspace.workspace import Workspace
     from labline.topics.steps import Refuse
 
     space = Workspace.find(workspace)
@@ -79,7 +86,6 @@ def show_plan(
         raise typer.Exit(1)
 
 
-@topics.command("apply")
 def apply_plan(
     grow: GrowOption = None,
     shorten: ShortenOption = None,
@@ -90,6 +96,7 @@ def apply_plan(
     """Release schema drafts, then create and alter topics as planned; never deletes a topic."""
     from labline.engine.broker.clients import admin_client
     from labline.engine.workspace.releasing import release_drafts
+    from labline.engine.workspace.workspace import Workspace
     from labline.topics.apply import apply, raise_refusal
 
     space = Workspace.find(workspace)
@@ -104,13 +111,14 @@ def apply_plan(
         typer.echo("nothing to do", err=True)
 
 
-@topics.command("list")
 def list_topics(
     bootstrap: BootstrapOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the declared topics: partitions, copies, retention, records and schema."""
+    from labline.engine.workspace.workspace import Workspace
+
     space = Workspace.find(workspace)
     rows = _rows(space, space.bootstrap(bootstrap))
     if as_json:
@@ -122,7 +130,7 @@ def list_topics(
 
 
 def planned(
-    space: Workspace,
+    space: "Workspace",
     broker: str,
     grow: list[str] | None = None,
     shorten: list[str] | None = None,
@@ -144,7 +152,7 @@ def planned(
     return Planned(steps, reaches)
 
 
-def _both(space: Workspace, broker: str) -> "tuple[list[Declaration], Existing]":
+def _both(space: "Workspace", broker: str) -> "tuple[list[Declaration], Existing]":
     from labline.engine.broker.clients import admin_client
     from labline.engine.workspace.catalogue import catalogue
     from labline.topics.apply import existing_topics
@@ -159,6 +167,7 @@ def _words(
     shorten: list[str] | None,
     append_time: list[str] | None,
 ) -> "Words":
+    from labline.engine.workspace.workspace import known
     from labline.topics.compare import Words
 
     told = (grow or (), shorten or (), append_time or ())
@@ -196,7 +205,7 @@ def _plan_json(found: Planned) -> dict[str, Any]:
     return {"steps": steps, "reach": reaches}
 
 
-def _rows(space: Workspace, broker: str) -> list[dict[str, Any]]:
+def _rows(space: "Workspace", broker: str) -> list[dict[str, Any]]:
     from labline.engine.broker.reader import partition_offsets
 
     wanted, existing = _both(space, broker)
@@ -222,7 +231,7 @@ def _rows(space: Workspace, broker: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _roles(space: Workspace) -> dict[str, list[str]]:
+def _roles(space: "Workspace") -> dict[str, list[str]]:
     """Return what each topic is for the lines."""
     from labline.topics.naming import CONTROL_TOPIC, line_topics
 

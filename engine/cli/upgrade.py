@@ -5,19 +5,17 @@ from typing import Annotated
 
 import typer
 
+from labline.engine.cli.shared.groups import group_of
 from labline.engine.cli.shared.line_past import LinePast, line_past
 from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
 from labline.engine.cli.shared.progress import counting
 
-upgrade = typer.Typer(help="Go on with other versions of labline, Python or the libraries.")
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    group_of(app, "upgrade").command()(check)
 
 
-@upgrade.callback()
-def _group() -> None:
-    pass
-
-
-@upgrade.command("check")
 def check(
     line: Annotated[str, typer.Argument(help="Name of a line.", show_default=False)],
     execute: Annotated[

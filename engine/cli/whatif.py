@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labline.engine.cli.parity import LineArgument
+from labline.engine.cli.shared.groups import group_of
 from labline.engine.cli.shared.line_past import line_past
 from labline.engine.cli.shared.options import BootstrapOption, JsonOption, WorkspaceOption
 from labline.engine.cli.shared.progress import counting
 
 if TYPE_CHECKING:
     from labline.engine.core.line import Line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    group_of(app, "lab").command()(whatif)
 
 
 def whatif(

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from labline.engine.workspace.workspace import Workspace
-
 if TYPE_CHECKING:
     from labline.engine.models.control.configuration import SpecOf
     from labline.engine.models.control.control import Control
@@ -28,6 +26,7 @@ def line_past(line: str, bootstrap: str | None, workspace: Path | None) -> LineP
     from labline.engine.models.learning.snapshot_store import load_key
     from labline.engine.promotion.promote import read_control
     from labline.engine.rerun.partition_past import Snapshots
+    from labline.engine.workspace.workspace import Workspace
     from labline.topics.naming import line_topics
 
     space = Workspace.find(workspace)

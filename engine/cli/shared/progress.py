@@ -4,17 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 
 def scaled(progress: Callable[[int], None], whole: int, total: int) -> Callable[[int], None]:
     """Return what takes steps of `total` and tells them as a part of `whole`.
@@ -44,6 +33,8 @@ def counting(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
     Where nobody looks, one line says what was done and how long it took.
     """
+    from rich.console import Console
+
     console = Console(stderr=True)
     if not console.is_terminal:
         started_s, done = time.monotonic(), 0
@@ -56,6 +47,16 @@ def counting(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         counted = f"{done:,} in " if done else ""
         console.print(f"{what}: {counted}{time.monotonic() - started_s:.1f} s", highlight=False)
         return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -4,15 +4,17 @@ import json
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
 from labline.engine.errors import LablineError
-from labline.engine.publish.progress_file import Progress
-from labline.engine.publish.rows import Row
-from labline.engine.publish.sending import Tally
-from labline.schemas.avro import Rejection
+
+if TYPE_CHECKING:
+    from labline.engine.publish.progress_file import Progress
+    from labline.engine.publish.rows import Row
+    from labline.engine.publish.sending import Tally
+    from labline.schemas.avro import Rejection
 
 REJECTS_SHOWN = 20
 
@@ -38,7 +40,7 @@ class Rejects(AbstractContextManager["Rejects"]):
                     "LL-FILE-WRITE", f"cannot write {path}: {error.strerror}", "name another file"
                 ) from error
 
-    def add(self, row: Row, why: Rejection) -> None:
+    def add(self, row: "Row", why: "Rejection") -> None:
         """Take one."""
         self._count += 1
         if self._count <= REJECTS_SHOWN:
@@ -59,7 +61,7 @@ class Rejects(AbstractContextManager["Rejects"]):
             self._out.close()
 
 
-def say_unsure(before: Progress) -> None:
+def say_unsure(before: "Progress") -> None:
     """Say which records may be there twice: whether they arrived, nobody was told."""
     if not before.ended:
         say("the last run was cut off: what it sent in its last second may be there twice")
@@ -67,7 +69,7 @@ def say_unsure(before: Progress) -> None:
         say(f"{before.unknown:,} records were on their way at the end: they may be there twice")
 
 
-def say_summary(topic: str, file: str, tally: Tally, took_s: float, *, as_json: bool) -> None:
+def say_summary(topic: str, file: str, tally: "Tally", took_s: float, *, as_json: bool) -> None:
     """Say what became of the file, the runs before this one included."""
     found = {
         "topic": topic,

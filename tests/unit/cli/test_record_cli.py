@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from labline.engine.cli.main import app
 from labline.engine.cli.record import _redactors
-from labline.engine.cli.record_file import record_file
+from labline.engine.cli.shared.record_file import record_file
 from labline.engine.errors import LablineError
 from labline.engine.workspace.workspace import Workspace
 from labline.lab_replay.histories import order as import_order

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from labline.engine.cli.lab import lab
+from labline.engine.cli.main import app
 from labline.engine.errors import LablineError
 from labline.lab_replay.evaluation.result import (
     Candidate,
@@ -178,11 +178,11 @@ def test_insisting_without_the_extra_is_refused_before_any_work(
 ) -> None:
     monkeypatch.setattr(mlflow_place, "find_spec", lambda _: None)
     words = ["run", "nothing", "--workspace", str(tmp_path)]
-    refused = CliRunner().invoke(lab, [*words, "--mlflow"])
+    refused = CliRunner().invoke(app, ["lab", *words, "--mlflow"])
     assert isinstance(refused.exception, LablineError)
     assert refused.exception.code == "LL-MLFLOW-EXTRA"
     for others in ([], ["--no-mlflow"]):  # these look for the workspace, which is not there
-        other = CliRunner().invoke(lab, [*words, *others])
+        other = CliRunner().invoke(app, ["lab", *words, *others])
         assert isinstance(other.exception, LablineError)
         assert not other.exception.code.startswith("LL-MLFLOW")
 
