@@ -1,1 +1,1 @@
-"""broker."""
+"""Reading Kafka: clients, records, offsets, groups; and a Kafka and a registry of our own."""

@@ -44,14 +44,12 @@ def run(
 ) -> None:
     """Score and learn until Ctrl-C; the scorers finish their transactions first."""
     from labline.engine.factory.worker import WorkerOptions, run_worker
-    from labline.engine.logs import configure
     from labline.engine.workspace.workspace import Workspace
 
     space = Workspace.find(workspace)
     names = tuple(lines or space.lines())
     for name in names:
         space.line(name)
-    configure()
     registry = space.registry()
     run_worker(
         WorkerOptions(

@@ -45,7 +45,9 @@ def _options(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    pass
+    from labline.engine.logs import configure
+
+    configure()
 
 
 def command_modules() -> Iterator[str]:
@@ -77,10 +79,12 @@ def main() -> None:
     except Exception as error:
         from confluent_kafka import KafkaException  # only what failed pays for loading it
 
+        from labline.engine.broker.clients import reason
+
         if not isinstance(error, KafkaException):
             raise
         _fail(
-            f"LL-KAFKA: Kafka refused or did not answer: {error.args[0]}\n"
+            f"LL-KAFKA: Kafka refused or did not answer: {reason(error)}\n"
             "  remedy: labline status, and look at the address and the topic's name"
         )
 

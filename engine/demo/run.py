@@ -138,15 +138,18 @@ def run_demo(folder: Path, month: int | None, bar: Bar, *, keep: bool) -> Demo:
     space = new_workspace(folder)
     days = demo_days(month)
     with broker_of(space, bar, keep=keep) as broker:
-        admin = admin_client(broker)
-        wanted = catalogue(space)
-        apply(admin, plan(wanted, existing_topics(admin, [topic.name for topic in wanted])))
+        _make_topics(space, broker)
         total = ((days.last_of_history - days.first).days + 1) * RECORDS_PER_DAY
         with bar("publishing history", total) as step:
             sent = publish_history(space, broker, days, total, step)
         lab, champion = _lab(space, broker, bar)
         promote(space, broker, champion, LINE)
         return _factory(space, broker, bar, _Begun(folder, month, days, sent, lab, champion))
+
+
+def _make_topics(space: Workspace, broker: str) -> None:
+    admin, topics = admin_client(broker), catalogue(space)
+    apply(admin, plan(topics, existing_topics(admin, [topic.name for topic in topics])))
 
 
 @dataclass(frozen=True)

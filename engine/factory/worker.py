@@ -15,6 +15,7 @@ import faust
 import structlog
 
 from labline.engine.factory.supervisor import Slot, Supervisor
+from labline.engine.logs import standard_logging
 from labline.topics.naming import CONTROL_TOPIC
 
 log = structlog.get_logger()
@@ -127,7 +128,13 @@ def run_worker(options: WorkerOptions, *, quiet: bool = False) -> None:
     log.info("worker", lines=options.lines, page=f"http://{LOOPBACK}:{app.conf.web_port}/scorers")
     level = logging.ERROR if quiet else logging.WARNING
     # the supervisor beside the app, not in it: it need not wait until Faust has joined its group
-    worker = faust.Worker(app, supervisor, loglevel=level, redirect_stdouts=False)
+    worker = faust.Worker(
+        app,
+        supervisor,
+        loglevel=level,
+        logging_config=standard_logging(level),
+        redirect_stdouts=False,
+    )
     worker.execute_from_commandline()
 
 

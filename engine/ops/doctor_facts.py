@@ -1,6 +1,5 @@
 """Fetching what the doctor judges: read-only, in no group, bounded in time and records."""
 
-import logging
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from labline.engine.broker.clients import consumer_config
+from labline.engine.broker.clients import admin_client, consumer_config, reason
 from labline.engine.broker.reader import Offsets, Place, partition_offsets
 from labline.engine.errors import LablineError
 from labline.engine.ops.health import Broker, Facts, Held, Inputs, Replicas, Sample
@@ -40,7 +39,7 @@ def fetch_facts(space: Workspace, bootstrap: str | None = None) -> Facts:
     except KafkaException as error:
         refused = LablineError(
             "LL-KAFKA",
-            f"Kafka refused or did not answer: {_said(error)}",
+            f"Kafka refused or did not answer: {reason(error)}",
             "look again; then at the brokers, and at what this user may ask",
         )
         return replace(facts, broker=refused)
@@ -111,14 +110,13 @@ def _registry(space: Workspace) -> tuple[str | None, list[LablineError]]:
 
 
 def _of_broker(bootstrap: str, facts: Facts) -> Facts:
-    quiet = logging.Logger("labline.doctor", logging.CRITICAL + 1)  # its refusal is a finding
-    admin = AdminClient({"bootstrap.servers": bootstrap}, logger=quiet)
+    admin = admin_client(bootstrap)
     try:
         listed = admin.list_topics(timeout=TIMEOUT_S)
     except KafkaException as error:
         raise LablineError(
             "LL-BROKER-SILENT",
-            f"{bootstrap} does not answer: {_said(error)}",
+            f"{bootstrap} does not answer: {reason(error)}",
             "labline status tells whether the embedded broker runs; else look at the address",
         ) from error
     names = [topic.name for topic in facts.declared]
@@ -195,7 +193,7 @@ def _sample(bootstrap: str, topic: str, partitions: Mapping[int, Offsets]) -> Sa
     try:
         records = list(_read(bootstrap, newest, "read_committed"))
     except KafkaException as error:
-        return _said(error)
+        return reason(error)
     return placement([(r.partition() or 0, r.key()) for r in records], len(partitions))
 
 
@@ -242,8 +240,3 @@ def _read(
                     open_places.discard(place)
                 if error is None and offset < end:
                     yield message
-
-
-def _said(error: KafkaException) -> str:
-    reason = error.args[0]
-    return reason.str() if isinstance(reason, KafkaError) else str(reason)

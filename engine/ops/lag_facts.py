@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
-from labline.engine.broker.clients import admin_client
+from labline.engine.broker.clients import admin_client, reason
 from labline.engine.broker.commits import TIMEOUT_S, committed, when_loaded
 from labline.engine.broker.reader import Place, read_range
 from labline.engine.errors import LablineError
@@ -78,7 +78,7 @@ def lags(bootstrap: str, groups: Iterable[str] | None = None) -> list[GroupLag]:
     except KafkaException as error:
         raise LablineError(
             "LL-BROKER-SILENT",
-            f"{bootstrap} does not answer: {_said(error)}",
+            f"{bootstrap} does not answer: {reason(error)}",
             "labline status tells whether the embedded broker runs; else look at the address",
         ) from error
     partitions = {name: sorted(topic.partitions) for name, topic in listed.items()}
@@ -103,7 +103,7 @@ def _wanted(admin: AdminClient, groups: Iterable[str] | None) -> tuple[list[str]
     """Return the groups to ask for, and why the list may lack some."""
     listed = admin.list_consumer_groups(request_timeout=TIMEOUT_S).result()
     there = sorted(group.group_id for group in listed.valid)
-    unlisted = _said(listed.errors[0]) if listed.errors else None
+    unlisted = reason(listed.errors[0]) if listed.errors else None
     if groups is None:
         return there, unlisted
     if unlisted is None:
@@ -133,7 +133,7 @@ def _group(admin: AdminClient, bootstrap: str, group: str, partitions: Partition
                 commits[place.topic, place.partition] = place.offset
     except KafkaException as failure:
         # without its commits there are no rows: they would all say "no commit"
-        return _Group(group, state, members, {}, {}, {}, _said(failure))
+        return _Group(group, state, members, {}, {}, {}, reason(failure))
     return _Group(group, state, members, reads, commits, refused, None)
 
 
@@ -205,13 +205,7 @@ def _result(future: "Future[T]") -> T | str:
     try:
         return future.result()
     except KafkaException as error:
-        return _said(error)
-
-
-def _said(error: Exception) -> str:
-    """Return Kafka's words without librdkafka's codes."""
-    cause = error.args[0] if error.args else error
-    return cause.str() if isinstance(cause, KafkaError) else str(cause)
+        return reason(error)
 
 
 def _row(bootstrap: str, group: _Group, place: Place, log: _Log) -> PartitionLag:
@@ -224,7 +218,7 @@ def _row(bootstrap: str, group: _Group, place: Place, log: _Log) -> PartitionLag
         try:
             look = _look(bootstrap, place, begin, log.stable)
         except KafkaException as failure:
-            error = _said(failure)
+            error = reason(failure)
     if look is not None and not log.append_timed:
         look = look._replace(first_append_ms=None)  # a publisher's claim, not an append time
     facts = PartitionFacts(

@@ -1,7 +1,6 @@
 """A line's topics recorded for a replay, and kept for the next one as long as they are the same."""
 
 import hashlib
-import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
 
 from labline.engine.broker.clients import admin_client
 from labline.engine.cli.shared.progress import counting
@@ -143,10 +141,8 @@ def _ranges(broker: str, topics: list[str], bounds: Bounds) -> "Ranges":
 
 def _cluster(broker: str, line: "Line", folder: Path) -> str:
     """Return which cluster answers."""
-    quiet = logging.Logger("labline.probe", logging.CRITICAL + 1)  # the error says it in one line
-    admin = AdminClient({"bootstrap.servers": broker}, logger=quiet)
     try:
-        return str(admin.list_topics(timeout=TIMEOUT_S).cluster_id)
+        return str(admin_client(broker).list_topics(timeout=TIMEOUT_S).cluster_id)
     except KafkaException as error:
         raise LablineError(
             "LL-LAB-BROKER",

@@ -6,7 +6,6 @@ in ``logs/kafka.log``, and in ``broker.json`` what is needed to find the process
 
 import base64
 import dataclasses
-import logging
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -125,10 +124,10 @@ class _Kafka(JavaServer[_State]):
 
     def answers(self, state: _State) -> bool:
         from confluent_kafka import KafkaException
-        from confluent_kafka.admin import AdminClient
 
-        quiet = logging.Logger("labline.probe", logging.CRITICAL + 1)  # refusals are expected here
-        admin = AdminClient({"bootstrap.servers": _bootstrap(state)}, logger=quiet)
+        from labline.engine.broker.clients import admin_client
+
+        admin = admin_client(_bootstrap(state))
         try:
             metadata = admin.list_topics(timeout=ANSWER_TIMEOUT_S)
         except KafkaException:
