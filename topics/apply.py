@@ -81,7 +81,7 @@ def _create(admin: AdminClient, steps: list[Create]) -> Iterable[Step]:
     asked = admin.create_topics([_new(step.topic) for step in steps], request_timeout=TIMEOUT_S)
     for step in steps:
         # someone else may have been faster: the next plan compares
-        if _done(step.name, asked[step.name], "CREATE") != KafkaError.TOPIC_ALREADY_EXISTS:
+        if _done(step.name, asked[step.name], "LL-TOPIC-CREATE") != KafkaError.TOPIC_ALREADY_EXISTS:
             yield step
 
 
@@ -105,9 +105,9 @@ def _alter(admin: AdminClient, steps: list[Alter]) -> Iterable[Step]:
     )
     for step in steps:
         if step.name in grown:
-            _done(step.name, grown[step.name], "ALTER")
+            _done(step.name, grown[step.name], "LL-TOPIC-ALTER")
         if step.name in resources:
-            _done(step.name, configured[resources[step.name]], "ALTER")
+            _done(step.name, configured[resources[step.name]], "LL-TOPIC-ALTER")
         yield step
 
 
@@ -119,7 +119,7 @@ def _resource(step: Alter) -> ConfigResource:
     return ConfigResource(ResourceType.TOPIC, step.name, incremental_configs=entries)
 
 
-def _done(name: str, future: "Future[Any]", what: str) -> int:
+def _done(name: str, future: "Future[Any]", code: str) -> int:
     """Wait for an answer; return its code: 0, or that the topic is there."""
     try:
         future.result()
@@ -128,7 +128,7 @@ def _done(name: str, future: "Future[Any]", what: str) -> int:
         if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return reason.code()
         raise LablineError(
-            f"LL-TOPIC-{what}",
+            code,
             f"{name}: {reason.str()}",
             "mend the declaration, then apply again: what was done stays",
         ) from error

@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from labline.engine.broker.clients import admin_client, consumer_config
 from labline.engine.core.record import Record
-from labline.engine.errors import LablineError
+from labline.engine.errors import AbsentError
 
 Place = tuple[str, int]  # topic, partition
 
@@ -56,14 +56,14 @@ def partition_offsets(bootstrap: str, topics: list[str]) -> dict[str, dict[int, 
 
     Raises
     ------
-    LablineError
+    AbsentError
         ``LL-TOPIC-MISSING`` for a topic that the broker does not have.
     """
     admin = admin_client(bootstrap)
     known = admin.list_topics(timeout=TIMEOUT_S).topics
     for topic in topics:
         if topic not in known:
-            raise LablineError(
+            raise AbsentError(
                 "LL-TOPIC-MISSING", f"the broker has no topic {topic}", "labline topics apply"
             )
     places = [(t, p) for t in topics for p in sorted(known[t].partitions)]

@@ -68,12 +68,10 @@ def main() -> None:
     try:
         app()
     except LablineError as error:
-        _fail(str(error))
+        _fail(error)
     except OSError as error:
-        _fail(
-            f"LL-SYSTEM: {_reason(error)}\n"
-            "  remedy: look at the path, the rights to it and the room on its disk"
-        )
+        remedy = "look at the path, the rights to it and the room on its disk"
+        _fail(LablineError("LL-SYSTEM", _reason(error), remedy))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
@@ -83,14 +81,13 @@ def main() -> None:
 
         if not isinstance(error, KafkaException):
             raise
-        _fail(
-            f"LL-KAFKA: Kafka refused or did not answer: {reason(error)}\n"
-            "  remedy: labline status, and look at the address and the topic's name"
-        )
+        message = f"Kafka refused or did not answer: {reason(error)}"
+        remedy = "labline status, and look at the address and the topic's name"
+        _fail(LablineError("LL-KAFKA", message, remedy))
 
 
-def _fail(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
+def _fail(error: LablineError) -> None:
+    sys.stderr.write(f"{error}\n")
     sys.exit(1)
 
 

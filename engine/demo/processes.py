@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from labline.engine.errors import LablineError
+from labline.engine.errors import AbsentError, LablineError
 from labline.engine.ops.lag import GroupLag
 from labline.engine.ops.lag_facts import lags
 
@@ -84,9 +84,7 @@ def check_alive(process: "subprocess.Popen[bytes]", log: Path) -> None:
 def _group(broker: str, group: str) -> GroupLag | None:
     try:
         return lags(broker, [group])[0]
-    except LablineError as error:
-        if error.code != "LL-GROUP-UNKNOWN":  # it has not joined yet
-            raise
+    except AbsentError:  # it has not joined yet
         return None
 
 

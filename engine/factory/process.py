@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from labline.engine.broker.registry.registry_connection import AUTH_VARIABLE
 from labline.engine.broker.registry.schema_registry import SchemaRegistry, Writers
-from labline.engine.errors import LablineError
+from labline.engine.errors import LablineError, PassingError, TakenError
 from labline.engine.factory.backoff import backoff_s
 from labline.engine.factory.exits import EXIT_FENCED, EXIT_HANDLED
 from labline.engine.factory.follower import ControlFollower
@@ -32,7 +32,6 @@ from labline.topics.naming import CONTROL_TOPIC
 
 log = structlog.get_logger()
 
-REGISTRY_AWAY = "LL-REGISTRY-AWAY"  # an error of the world: it passes
 STABLE_S = 10.0  # a session that lived this long starts the backoff anew
 FENCED_MAX = 3  # short sessions in a row that ended so
 FENCED = (
@@ -61,16 +60,14 @@ def run(options: Options, stop: Stop) -> None:
         started = time.monotonic()
         try:
             _session(options, stop)
-        except LablineError as error:
-            if error.code != REGISTRY_AWAY:
-                raise
+        except PassingError as error:
             failures = _pause(options, stop, error.message, failures, started)
         except KafkaException as error:
             cause: Any = error.args[0]  # a KafkaError
             # a member whose broker came back may be fenced by its own repeated request: try again
             again_and_again = cause.code() == KafkaError._FATAL and failures >= FENCED_MAX
             if cause.code() in FENCED or again_and_again:
-                raise LablineError(
+                raise TakenError(
                     "LL-SCORER-FENCED",
                     f"another process took over the slot {options.instance} of line {options.line}",
                     "give each worker its own --slots, or end the other one",
@@ -163,7 +160,7 @@ def main() -> None:
         run(told, Stop(options.supervisor))
     except LablineError as error:
         log.error(error.message, code=error.code, remedy=error.remedy, line=options.line)  # noqa: TRY400
-        sys.exit(EXIT_FENCED if error.code == "LL-SCORER-FENCED" else EXIT_HANDLED)
+        sys.exit(EXIT_FENCED if isinstance(error, TakenError) else EXIT_HANDLED)
 
 
 if __name__ == "__main__":

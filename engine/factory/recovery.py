@@ -18,7 +18,7 @@ from labline.engine.core.journal import CARRIED, REBUILT, Entry
 from labline.engine.core.run import Run
 from labline.engine.core.spec import Spec
 from labline.engine.core.task import Task
-from labline.engine.errors import LablineError
+from labline.engine.errors import AbsentError, LablineError
 from labline.engine.factory.journal_end import (
     NO_OFFSETS,
     InputOffsets,
@@ -214,7 +214,7 @@ def _await_journal(
 def _spec_at(control: Control, line: str, spec_of: SpecOf, offset: int) -> Spec:
     revision = control.history.get(offset)
     if revision is None:
-        raise LablineError(
+        raise AbsentError(
             "LL-REVISION-UNKNOWN",
             f"the journal of line {line} names revision {offset}, which no trusted key signed",
             "put the public key that signed it back into keys/, or re-learn the line",

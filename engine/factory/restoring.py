@@ -9,7 +9,7 @@ from labline.engine.core.journal import CARRIED, REBUILT, Entry
 from labline.engine.core.refold import Resumed
 from labline.engine.core.snapshot import Header
 from labline.engine.core.spec import Spec
-from labline.engine.errors import LablineError
+from labline.engine.errors import AbsentError
 from labline.engine.models.learning.snapshot_store import Named, SnapshotStore
 from labline.engine.models.learning.snapshots import revived
 
@@ -74,9 +74,7 @@ def _fitting(
         return why
     try:
         task = revived(sealed, spec_at(header.revision))
-    except LablineError as error:
-        if error.code != "LL-REVISION-UNKNOWN":
-            raise  # an error of the world is none of the snapshot's
+    except AbsentError as error:  # a revision; an error of the world is none of the snapshot's
         return error.message
     if isinstance(task, str):
         return task

@@ -10,7 +10,7 @@ from weakref import WeakSet
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from labline.engine.broker.clients import producer_config
-from labline.engine.errors import LablineError
+from labline.engine.errors import AbsentError, LablineError
 from labline.engine.publish.undelivered import FATAL, Undelivered
 from labline.schemas.avro import Rejection, Schema, SchemaViolation
 from labline.topics.declaration import Topic
@@ -250,7 +250,7 @@ class Publisher:
                 "check --bootstrap, or start the embedded broker with labline up",
             ) from error
         if self._name not in known:
-            raise LablineError(
+            raise AbsentError(
                 "LL-TOPIC-MISSING", f"the broker has no topic {self._name}", "labline topics apply"
             )
 

@@ -14,7 +14,7 @@ from labline.engine.core.snapshot import Header
 from labline.engine.core.spec import Spec
 from labline.engine.core.state_digest import state_digest
 from labline.engine.core.task import Task
-from labline.engine.errors import LablineError
+from labline.engine.errors import AbsentError
 from labline.engine.models.control import configuration
 from labline.engine.models.control.configuration import SpecOf
 from labline.engine.models.control.control import Revision
@@ -59,12 +59,12 @@ class Origin(NamedTuple):
 
         Raises
         ------
-        LablineError
+        AbsentError
             ``LL-REVISION-UNKNOWN`` when no trusted key signed it.
         """
         revision = self.revisions.get(offset)
         if revision is None:
-            raise LablineError(
+            raise AbsentError(
                 "LL-REVISION-UNKNOWN",
                 f"the journal of line {self.line} names revision {offset}, which no trusted key"
                 " signed",

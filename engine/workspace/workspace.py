@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from labline.engine.core.line import Line
-from labline.engine.errors import LablineError
+from labline.engine.errors import AbsentError, LablineError
 from labline.engine.workspace.settings import SETTINGS_FILE, Settings
 from labline.schemas.avro import Schema
 from labline.schemas.releases import Subject, draft_error, subject_folders
@@ -262,7 +262,7 @@ def known(name: str, names: Iterable[str], what: str, place: str) -> str:
     >>> known("delais", ["delays"], "LINE", "lines/")
     Traceback (most recent call last):
     ...
-    labline.engine.errors.LablineError: LL-LINE-UNKNOWN: no line 'delais' in lines/
+    labline.engine.errors.AbsentError: LL-LINE-UNKNOWN: no line 'delais' in lines/
       remedy: did you mean delays?
     """
     known_names = sorted(names)
@@ -275,7 +275,7 @@ def known(name: str, names: Iterable[str], what: str, place: str) -> str:
         remedy = f"there is {', '.join(known_names[:10])}"
     else:
         remedy = f"nothing is in {place} yet"
-    raise LablineError(f"LL-{what}-UNKNOWN", f"no {what.lower()} {name!r} in {place}", remedy)
+    raise AbsentError(f"LL-{what}-UNKNOWN", f"no {what.lower()} {name!r} in {place}", remedy)
 
 
 def _once(name: str, names: Iterable[str], path: Path) -> None:

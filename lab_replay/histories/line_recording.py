@@ -13,6 +13,7 @@ from labline.engine.broker.clients import admin_client
 from labline.engine.cli.shared.progress import counting
 from labline.engine.errors import LablineError
 from labline.engine.workspace.workspace import Workspace
+from labline.lab_replay.recordings.ranges import OutOfRangeError
 
 if TYPE_CHECKING:
     from labline.engine.core.line import Line
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from labline.lab_replay.recordings.recording_format import Manifest, PartitionFile
 
 TIMEOUT_S = 10.0
-OUT_OF_RANGE = "LL-RECORDING-RANGE"
 
 
 class Bounds(NamedTuple):
@@ -65,8 +65,8 @@ def recorded(space: Workspace, line: "Line", bounds: Bounds = Bounds()) -> "Reco
         before = None if newest is None else Recording.open(newest)
         try:
             ranges = _ranges(broker, topics, bounds)
-        except LablineError as error:
-            if before is None or error.code != OUT_OF_RANGE:
+        except OutOfRangeError:
+            if before is None:
                 raise
             ranges = {}  # retention took all of it
         if before is not None and _covers(before.manifest, ranges):
@@ -129,8 +129,8 @@ def _ranges(broker: str, topics: list[str], bounds: Bounds) -> "Ranges":
     ranges = resolve(broker, topics, since, until, bounds.names)
     events, within = topics[0], bounds.since or bounds.until
     if is_empty({events: ranges[events]}):
-        raise LablineError(
-            OUT_OF_RANGE,
+        raise OutOfRangeError(
+            "LL-RECORDING-RANGE",
             f"{events} has no records{' there, only its labels have' if within else ''}",
             "choose a stretch that has events"
             if within

@@ -21,6 +21,10 @@ Ranges = dict[str, dict[int, tuple[int, int]]]
 OPTIONS = ("--from", "--to")
 
 
+class OutOfRangeError(LablineError):
+    """Between the bounds there is nothing to record, or the log does not have those offsets."""
+
+
 class Bound(NamedTuple):
     """One side of a stretch: a time for all partitions, and offsets of some."""
 
@@ -184,8 +188,8 @@ def _listed(bootstrap: str, places: Iterable[Place], spec: OffsetSpec) -> dict[P
     return listed(admin_client(bootstrap), places, spec, IsolationLevel.READ_COMMITTED)
 
 
-def _out_of_range(message: str, remedy: str) -> LablineError:
-    return LablineError("LL-RECORDING-RANGE", message, remedy)
+def _out_of_range(message: str, remedy: str) -> OutOfRangeError:
+    return OutOfRangeError("LL-RECORDING-RANGE", message, remedy)
 
 
 def _bad(message: str, remedy: str) -> LablineError:

@@ -11,7 +11,7 @@ from confluent_kafka.admin import NewTopic
 from labline.engine.broker.clients import admin_client, producer_config
 from labline.engine.broker.reader import TIMEOUT_S, partition_offsets
 from labline.engine.core.record import Headers, Record
-from labline.engine.errors import LablineError
+from labline.engine.errors import AbsentError, LablineError
 from labline.lab_replay.recordings.recording import Recording
 from labline.topics.partitioning import partition_of
 
@@ -274,8 +274,8 @@ def _partitions(bootstrap: str, target: str, recorded: int, *, append: bool) -> 
     """Return how many partitions the target has; create it where that is the lab's to do."""
     try:
         found = partition_offsets(bootstrap, [target])[target]
-    except LablineError as error:
-        if error.code != "LL-TOPIC-MISSING" or not target.startswith(LAB):
+    except AbsentError:
+        if not target.startswith(LAB):
             raise
     else:
         held = sum(offsets.end - offsets.start for offsets in found.values())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from labline.engine.errors import LablineError
+from labline.engine.errors import LablineError, PassingError
 
 TIMEOUT_S = 5.0  # of one try; there are two
 RETRY_MS = 200
@@ -113,8 +113,8 @@ class RegistryConnection:
             weakref.finalize(self, self._client.close)  # its sockets go when we do
         return self._client
 
-    def _away(self, reason: str) -> LablineError:
-        return LablineError(
+    def _away(self, reason: str) -> PassingError:
+        return PassingError(
             "LL-REGISTRY-AWAY",
             f"the schema registry at {self.url} does not answer: {reason}",
             "start it (the embedded one: labline up --registry) or mend its address; "

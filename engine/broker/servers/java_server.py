@@ -18,7 +18,7 @@ from labline.engine.broker.servers.java_process import (
 )
 from labline.engine.broker.servers.process_file import S, alone, read, write
 from labline.engine.broker.servers.server_properties import HOST
-from labline.engine.errors import LablineError
+from labline.engine.errors import LablineError, TakenError
 
 READY_TIMEOUT_S = 120.0
 STOP_PATIENCE_S = 30.0
@@ -156,10 +156,10 @@ class JavaServer(ABC, Generic[S]):
             )
             try:
                 return self._launch(self.plan(chosen, last), jars)
-            except LablineError as error:
+            except TakenError:
                 attempts -= 1
                 # between our look at a port and Java's bind someone else may have taken it
-                if error.code != "LL-BROKER-PORT" or port or not attempts:
+                if port or not attempts:
                     raise
 
     def _launch(self, state: S, jars: list[Path]) -> S:

@@ -5,7 +5,7 @@ import secrets
 import socket
 
 from labline.engine.broker.servers.server_properties import HOST
-from labline.engine.errors import LablineError
+from labline.engine.errors import LablineError, TakenError
 
 # below the ports that systems give to outgoing connections, so that one stays free over a reboot
 RANGE = range(20_000, 30_000)
@@ -72,9 +72,9 @@ def demand(port: int) -> int:
     return port
 
 
-def port_taken(port: int) -> LablineError:
+def port_taken(port: int) -> TakenError:
     """Return the error that says so."""
-    return LablineError(
+    return TakenError(
         "LL-BROKER-PORT",
         f"port {port} cannot be had: taken by another program, or reserved",
         "name another with labline up --port PORT, or leave --port out and one is chosen",
