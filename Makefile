@@ -8,13 +8,13 @@ WORKERS ?= 4
 PURE := tests/unit tests/property tests/golden labline
 CHECKED := $(CODE) tests $(wildcard benchmarks) $(wildcard examples)
 
-.PHONY: help setup demo quick pure test lint types layers bench faults chaos lock clean
+.PHONY: help setup demo quick pure test lint types layers errors bench faults chaos lock clean
 
 help:
 	@echo "make demo    the main job, start to end, on real flights and a real Kafka"
 	@echo "make quick   lint, types, layers and the tests that need no broker: a minute or two"
 	@echo "make test    lint, types, layers, all tests"
-	@echo "also: setup lint types layers bench faults chaos lock clean"
+	@echo "also: setup lint types layers errors bench faults chaos lock clean"
 
 setup: $(READY)
 
@@ -61,6 +61,9 @@ types: $(READY)
 
 layers: $(READY)
 	$(BIN)/lint-imports
+
+errors: $(READY)
+	$(BIN)/python -m labline.engine.errors >docs/errors.md
 
 bench: $(READY)
 	$(BIN)/python benchmarks/scorer.py

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 NEEDED = (
+    "labline/engine/errors.toml",
     "labline/schemas/avsc/labline.Score.avsc",
     "labline/lab_replay/reports/templates/report.html.j2",
     "labline/lab_replay/reports/templates/vendor/uPlot.iife.min.js",
