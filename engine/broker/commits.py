@@ -1,4 +1,8 @@
-"""What a consumer group has committed, asked without joining it."""
+"""What a consumer group has committed, read without joining it.
+
+Called by recovery, by ``labline lag`` and ``labline factory offsets``. What must stay true: the
+group sees no new member, and a coordinator that is just being loaded is waited for.
+"""
 
 import time
 from collections.abc import Callable, Iterable
@@ -40,9 +44,9 @@ def committed(
     """
     # uncommitted: what is committed now, without waiting for the end of open transactions
     config = consumer_config(bootstrap, group_id=group, isolation_level="read_uncommitted")
-    asked = [TopicPartition(*place) for place in places]
+    partitions = [TopicPartition(*place) for place in places]
     with closing(Consumer(config)) as consumer:
-        return when_loaded(lambda: consumer.committed(asked, TIMEOUT_S))
+        return when_loaded(lambda: consumer.committed(partitions, TIMEOUT_S))
 
 
 def when_loaded(ask: Callable[[], T]) -> T:

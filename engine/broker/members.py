@@ -1,4 +1,8 @@
-"""Whether somebody still runs a line: the members of its consumer group."""
+"""Whether somebody still runs a line: the members of its consumer group.
+
+Called before something is done that a running line would not survive: setting its offsets, folding
+its past under other versions.
+"""
 
 import time
 from typing import Any
@@ -23,7 +27,7 @@ def await_no_members(bootstrap: str, line: str, deadline_s: float = GONE_S) -> N
     LablineError
         ``LL-GROUP-BUSY`` when some stay.
     """
-    admin = admin_client(bootstrap)  # held: its answers go with it
+    admin = admin_client(bootstrap)
     deadline = time.monotonic() + deadline_s
     while count := _members(admin, f"labline.{line}"):
         if time.monotonic() > deadline:
@@ -38,7 +42,7 @@ def await_no_members(bootstrap: str, line: str, deadline_s: float = GONE_S) -> N
 
 def _members(admin: AdminClient, group: str) -> int:
     try:
-        told: Any = when_loaded(
+        description: Any = when_loaded(
             lambda: admin.describe_consumer_groups([group])[group].result(TIMEOUT_S)
         )
     except KafkaException as error:
@@ -46,4 +50,4 @@ def _members(admin: AdminClient, group: str) -> int:
         if cause.code() == KafkaError.GROUP_ID_NOT_FOUND:
             return 0
         raise
-    return len(told.members)
+    return len(description.members)

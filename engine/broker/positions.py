@@ -1,4 +1,7 @@
-"""Where to begin: ``earliest``, ``latest`` or a time, as offsets of a topic's partitions."""
+"""Where to begin: ``earliest``, ``latest`` or a time, as offsets of a topic's partitions.
+
+Called for a line's declared start and for ``--from`` and ``--to`` of the commands.
+"""
 
 from datetime import UTC, datetime
 
@@ -6,7 +9,7 @@ from confluent_kafka import IsolationLevel
 from confluent_kafka.admin import OffsetSpec
 
 from labline.engine.broker.clients import admin_client
-from labline.engine.broker.reader import listed, partition_offsets
+from labline.engine.broker.reader import offsets_of, partition_offsets
 from labline.engine.errors import LablineError
 
 
@@ -54,12 +57,12 @@ def start_offsets(bootstrap: str, topic: str, start: str) -> dict[int, int]:
     if start == "latest":
         return latest
     spec = OffsetSpec.for_timestamp(parse_time_ms(start))
-    told = listed(
+    answers = offsets_of(
         admin_client(bootstrap),
         [(topic, partition) for partition in known],
         spec,
         IsolationLevel.READ_COMMITTED,
     )
-    found = {partition: answer.offset for (_, partition), answer in told.items()}
+    offsets = {partition: answer.offset for (_, partition), answer in answers.items()}
     # -1: every record is older
-    return {p: offset if offset >= 0 else latest[p] for p, offset in found.items()}
+    return {p: offset if offset >= 0 else latest[p] for p, offset in offsets.items()}

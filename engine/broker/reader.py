@@ -1,4 +1,9 @@
-"""Reading a stretch of a partition: committed records, no group, nothing committed."""
+"""Reading a range of a partition: committed records, no group, nothing committed.
+
+Called by whoever folds, records or looks at a log: recovery, the lab, the reports, the demo. Topics
+and offsets come in, records go out in batches as the fold takes them (`to_record`). What must stay
+true: a range is read whole or an exception says why not; reading leaves no trace in the cluster.
+"""
 
 import time
 from collections.abc import Generator, Iterable
@@ -69,21 +74,23 @@ def partition_offsets(bootstrap: str, topics: list[str]) -> dict[str, dict[int, 
     places = [(t, p) for t in topics for p in sorted(known[t].partitions)]
 
     def ask(spec: OffsetSpec, level: IsolationLevel) -> dict[Place, int]:
-        return {place: told.offset for place, told in listed(admin, places, spec, level).items()}
+        answers = offsets_of(admin, places, spec, level)
+        return {place: answer.offset for place, answer in answers.items()}
 
     start = ask(OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
     stable = ask(OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
     end = ask(OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
-    found: dict[str, dict[int, Offsets]] = {topic: {} for topic in topics}
-    for place in start:
-        found[place[0]][place[1]] = Offsets(start[place], stable[place], end[place])
-    return found
+    offsets: dict[str, dict[int, Offsets]] = {topic: {} for topic in topics}
+    for topic, partition in places:
+        place = topic, partition
+        offsets[topic][partition] = Offsets(start[place], stable[place], end[place])
+    return offsets
 
 
-def listed(
+def offsets_of(
     admin: AdminClient, places: Iterable[Place], spec: OffsetSpec, level: IsolationLevel
 ) -> dict[Place, Any]:
-    """Return what the leaders of partitions say of `spec`; asked again while there is no leader.
+    """Return what the leaders of partitions answer for `spec`, waiting while there is no leader.
 
     An answer has an ``offset`` and a ``timestamp`` in ms.
 
@@ -92,10 +99,10 @@ def listed(
     KafkaException
         The broker's refusal, or that it still had no leader after half a minute.
     """
-    asked = {TopicPartition(*place): spec for place in places}
+    question = {TopicPartition(*place): spec for place in places}
     deadline_s = time.monotonic() + TIMEOUT_S
     while True:
-        futures = admin.list_offsets(asked, isolation_level=level, request_timeout=TIMEOUT_S)
+        futures = admin.list_offsets(question, isolation_level=level, request_timeout=TIMEOUT_S)
         try:
             return {(tp.topic, tp.partition): future.result() for tp, future in futures.items()}
         except KafkaException as error:

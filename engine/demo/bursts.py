@@ -1,5 +1,6 @@
 """What the example's Faust agents made of the live days.
 
+Called by `labline.engine.demo.run`, which runs the agents beside the factory's worker.
 Their group's lag is no evidence that they are done: Faust's committed offsets were seen to stall
 at transaction markers. So the records that they must have written are counted.
 """
@@ -22,14 +23,14 @@ PATIENCE_S = 60.0
 POLL_S = 0.2
 
 
-def is_watching(found: GroupLag) -> bool:
+def is_watching(lag: GroupLag) -> bool:
     """Tell whether the agents read their own topic too: made at their start, joined a bit later."""
-    return is_stable(found) and any(r.topic == LATE and r.member for r in found.partitions)
+    return is_stable(lag) and any(p.topic == LATE and p.member for p in lag.partitions)
 
 
-def has_counted(found: GroupLag) -> bool:
+def has_counted(lag: GroupLag) -> bool:
     """Tell whether all that was sent on was counted: that topic has no transactions in it."""
-    return all(r.verdict == "caught up" for r in found.partitions if r.topic == LATE)
+    return all(p.verdict == "caught up" for p in lag.partitions if p.topic == LATE)
 
 
 def await_agents(
@@ -46,21 +47,22 @@ def await_agents(
     LablineError
         ``LL-DEMO-SILENCE`` when they do not within a minute.
     """
-    wanted = _expected_late(broker, scores, since)
+    expected = _expected_late(broker, scores, since)
     deadline_s = time.monotonic() + PATIENCE_S
-    while (sent := _records(broker, LATE)) < wanted:
+    while (sent := _records(broker, LATE)) < expected:
         check_alive(process, log)
         if time.monotonic() > deadline_s:
             raise LablineError(
                 "LL-DEMO-SILENCE",
-                f"the agents sent on {sent} of {wanted} predicted delays within {PATIENCE_S:.0f} s",
+                f"the agents sent on {sent} of {expected} predicted delays"
+                f" within {PATIENCE_S:.0f} s",
                 f"read {log}",
             )
         time.sleep(POLL_S)
 
 
-def found_bursts(broker: str) -> list[dict[str, Any]]:
-    """Return the airports and hours that the agents told of."""
+def read_bursts(broker: str) -> list[dict[str, Any]]:
+    """Return the airports and hours in which the agents saw a burst."""
     return [
         json.loads(record[3] or b"null")
         for partition, offsets in partition_offsets(broker, [BURSTS])[BURSTS].items()
@@ -72,13 +74,13 @@ def found_bursts(broker: str) -> list[dict[str, Any]]:
 def _expected_late(broker: str, scores: str, since: Mapping[int, int]) -> int:
     decode = engine_schema("labline.Score").decode
     ends = partition_offsets(broker, [scores])[scores]
-    found: list[Any] = [
+    answers: list[Any] = [
         decode(record[3])
         for partition, start in since.items()
         for batch in read_range(broker, scores, partition, start, ends[partition].stable)
         for record in batch
     ]
-    return sum(score["answer"] for score in found)
+    return sum(score["answer"] for score in answers)
 
 
 def _records(broker: str, topic: str) -> int:

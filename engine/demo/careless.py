@@ -1,4 +1,8 @@
-"""A careless publisher: records that no schema allows, of every kind that is seen in the field."""
+"""A careless publisher: records that no schema allows, of every kind that is seen in the field.
+
+The demo and the tests publish them among good records: each must become one dead letter. The same
+seed gives the same records.
+"""
 
 import json
 import math

@@ -1,4 +1,8 @@
-"""Local clocks of 2013 as tables: no datetime per flight."""
+"""Local clocks of 2013 as tables.
+
+`labline.engine.demo.flights_source` reads 336,776 flights with them: a datetime for each would take
+most of its time.
+"""
 
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta

@@ -4,7 +4,7 @@ The package's CSV files are read where they lie; the package itself is never imp
 ``__init__`` needs a module that is gone). Times are made UTC by these rules:
 
 * scheduled departure: ``time_hour`` (UTC) plus ``minute``;
-* departure: that plus ``dep_delay``; a flight that never left is told of at its scheduled time;
+* departure: that plus ``dep_delay``; a flight that never left is published at its scheduled time;
 * landing: the first instant after departure at which the clock at the destination reads
   ``arr_time`` (2400 is midnight). Four airports in Puerto Rico and the Virgin Islands have no
   time zone in the data; theirs are written below;

@@ -1,4 +1,7 @@
-"""The year as the world made it, and a careless publisher beside it."""
+"""Publishing the year as the world made it, with a careless publisher beside it.
+
+Called by `labline.engine.demo.run`; `labline.engine.demo.live` publishes the last days.
+"""
 
 from collections import Counter
 from collections.abc import Callable

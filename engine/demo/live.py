@@ -1,4 +1,7 @@
-"""The last days, published live at a steady rate, and how long until an answer is visible."""
+"""The last days, published live at a steady rate, and how long until an answer is visible.
+
+Called by `labline.engine.demo.run` while the factory's worker runs.
+"""
 
 import threading
 import time

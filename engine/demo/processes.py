@@ -1,4 +1,8 @@
-"""The demo's own processes: the factory's worker and the example's agents."""
+"""The demo's own processes: the factory's worker and the example's agents.
+
+Called by `labline.engine.demo.run`. What must stay true: a process ends with the block that started
+it, and whoever waits for one notices when it has ended.
+"""
 
 import signal
 import subprocess
@@ -46,7 +50,6 @@ def await_group(
     process: "subprocess.Popen[bytes]",
     log: Path,
     ready: Callable[[GroupLag], bool],
-    progress: Callable[[GroupLag], None] | None = None,
 ) -> None:
     """Wait until a consumer group is as it should be.
 
@@ -56,10 +59,8 @@ def await_group(
         ``LL-DEMO-PROCESS`` when the process behind it has ended.
     """
     while True:
-        found = _group(broker, group)
-        if found is not None and progress is not None:
-            progress(found)
-        if found is not None and ready(found):
+        lag = _group_lag(broker, group)
+        if lag is not None and ready(lag):
             return
         check_alive(process, log)
         time.sleep(POLL_S)
@@ -81,18 +82,18 @@ def check_alive(process: "subprocess.Popen[bytes]", log: Path) -> None:
         )
 
 
-def _group(broker: str, group: str) -> GroupLag | None:
+def _group_lag(broker: str, group: str) -> GroupLag | None:
     try:
         return lags(broker, [group])[0]
     except AbsentError:  # it has not joined yet
         return None
 
 
-def is_stable(found: GroupLag) -> bool:
+def is_stable(lag: GroupLag) -> bool:
     """Tell whether every member has its partitions."""
-    return found.state.lower() == "stable" and bool(found.members)
+    return lag.state.lower() == "stable" and bool(lag.members)
 
 
-def is_caught_up(found: GroupLag) -> bool:
+def is_caught_up(lag: GroupLag) -> bool:
     """Tell whether nothing is left to read."""
-    return is_stable(found) and found.verdict == "caught up"
+    return is_stable(lag) and lag.verdict == "caught up"

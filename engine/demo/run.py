@@ -1,4 +1,11 @@
-"""The main job, start to end: publish, record, replay, promote, score, learn, watch."""
+"""The main job, start to end: publish, record, replay, promote, score, learn, watch.
+
+``labline demo`` (`labline.engine.cli.demo`) comes in here with a folder to make and a progress bar;
+what goes out is a `Demo`, which `labline.engine.demo.summary` checks and shows. What must stay
+true: it does what a user would do, through the functions behind the commands; it removes no folder
+but an earlier demo's; and whatever it starts (broker, worker, agents) ends with it, but for a
+broker that is to be kept.
+"""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,7 +19,7 @@ from zoneinfo import ZoneInfo
 from labline.engine.broker.clients import admin_client
 from labline.engine.broker.reader import partition_offsets
 from labline.engine.broker.servers import embedded
-from labline.engine.demo.bursts import await_agents, found_bursts, has_counted, is_watching
+from labline.engine.demo.bursts import await_agents, has_counted, is_watching, read_bursts
 from labline.engine.demo.facts import Facts, gather
 from labline.engine.demo.history import EVENTS, LABELS, Days, publish_history
 from labline.engine.demo.live import Latency, publish_live
@@ -49,12 +56,14 @@ Bar: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[in
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo found.
+    """What came of the demo.
 
     Attributes
     ----------
-    months
-        None for the year, else the month.
+    month
+        1 to 12 for a short demo; None for the year.
+    sent
+        Records published, by their kind: departed, arrived, careless.
     bursts
         Hours in which the Faust agent saw a burst: airport and hour.
     """
@@ -144,7 +153,7 @@ def run_demo(folder: Path, month: int | None, bar: Bar, *, keep: bool) -> Demo:
             sent = publish_history(space, broker, days, total, step)
         lab, champion = _lab(space, broker, bar)
         promote(space, broker, champion, LINE)
-        return _factory(space, broker, bar, _Begun(folder, month, days, sent, lab, champion))
+        return _factory(space, broker, bar, _Preparation(folder, month, days, sent, lab, champion))
 
 
 def _make_topics(space: Workspace, broker: str) -> None:
@@ -153,7 +162,9 @@ def _make_topics(space: Workspace, broker: str) -> None:
 
 
 @dataclass(frozen=True)
-class _Begun:
+class _Preparation:
+    """What was done before the factory starts."""
+
     folder: Path
     month: int | None
     days: Days
@@ -165,7 +176,7 @@ class _Begun:
 def _lab(space: Workspace, broker: str, bar: Bar) -> tuple[ExperimentResult, str]:
     """Record, replay, register; return the result and the best version's name."""
     offsets = partition_offsets(broker, [EVENTS, LABELS])
-    total = sum(p.stable - p.start for found in offsets.values() for p in found.values())
+    total = sum(p.stable - p.start for topic in offsets.values() for p in topic.values())
     folder = space.root / "recordings" / "history"
     with bar("recording", total) as step:
         record(broker, [EVENTS, LABELS], folder, progress=step)
@@ -182,10 +193,10 @@ def _lab(space: Workspace, broker: str, bar: Bar) -> tuple[ExperimentResult, str
     return result, versions[result.ranked("candidate")[0].name].label
 
 
-def _factory(space: Workspace, broker: str, bar: Bar, begun: _Begun) -> Demo:
+def _factory(space: Workspace, broker: str, bar: Bar, before: _Preparation) -> Demo:
     logs = space.state_dir / "logs"
     topics = line_topics(LINE)
-    days = begun.days
+    days = before.days
     worker = ["-m", "labline.engine.cli.main", "factory", "run", LINE, "--bootstrap", broker]
     with running(worker, space.root, logs / "worker.log") as process:
         with bar("the factory catches up", None):
@@ -194,7 +205,7 @@ def _factory(space: Workspace, broker: str, bar: Bar, begun: _Begun) -> Demo:
         with running(agents, space.root, logs / "agents.log") as app:
             with bar("starting the Faust agents", None):
                 await_group(broker, AGENTS, app, logs / "agents.log", is_watching)
-            before = {
+            ends = {
                 p: o.stable
                 for p, o in partition_offsets(broker, [topics.scores])[topics.scores].items()
             }
@@ -203,11 +214,11 @@ def _factory(space: Workspace, broker: str, bar: Bar, begun: _Begun) -> Demo:
                 sent, latency = publish_live(space, broker, topics.scores, days, RATE, step)
             with bar("the factory and the agents finish", None):
                 await_group(broker, GROUP, process, logs / "worker.log", is_caught_up)
-                await_agents(broker, topics.scores, before, app, logs / "agents.log")
+                await_agents(broker, topics.scores, ends, app, logs / "agents.log")
                 await_group(broker, AGENTS, app, logs / "agents.log", has_counted)
     with bar("counting", None):
-        bursts = found_bursts(broker)
-        late_from = date(YEAR, 12, 1) if begun.month is None else days.first_live
+        bursts = read_bursts(broker)
+        late_from = date(YEAR, 12, 1) if before.month is None else days.first_live
         facts = gather(
             broker,
             space.line(LINE),
@@ -221,13 +232,13 @@ def _factory(space: Workspace, broker: str, bar: Bar, begun: _Begun) -> Demo:
         control = read_control(broker, load_public_keys(space.keys_dir))
         equal = parity(broker, LINE, control, progress=lambda: step(1))
     return Demo(
-        begun.folder,
+        before.folder,
         broker,
-        begun.month,
+        before.month,
         days,
-        {name: begun.sent.get(name, 0) + sent.get(name, 0) for name in begun.sent},
-        begun.lab,
-        begun.champion,
+        {name: before.sent.get(name, 0) + sent.get(name, 0) for name in before.sent},
+        before.lab,
+        before.champion,
         facts,
         latency,
         bursts,

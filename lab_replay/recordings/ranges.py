@@ -9,7 +9,7 @@ from confluent_kafka.admin import OffsetSpec
 
 from labline.engine.broker.clients import admin_client
 from labline.engine.broker.positions import parse_time_ms
-from labline.engine.broker.reader import Offsets, Place, listed, partition_offsets, read_range
+from labline.engine.broker.reader import Offsets, Place, offsets_of, partition_offsets, read_range
 from labline.engine.core.moment import moment_of
 from labline.engine.errors import LablineError
 
@@ -185,7 +185,7 @@ def _at_time(bootstrap: str, places: Iterable[Place], time_ms: int) -> dict[Plac
 
 
 def _listed(bootstrap: str, places: Iterable[Place], spec: OffsetSpec) -> dict[Place, Any]:
-    return listed(admin_client(bootstrap), places, spec, IsolationLevel.READ_COMMITTED)
+    return offsets_of(admin_client(bootstrap), places, spec, IsolationLevel.READ_COMMITTED)
 
 
 def _out_of_range(message: str, remedy: str) -> OutOfRangeError:
