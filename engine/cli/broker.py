@@ -58,8 +58,8 @@ def status(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> No
     root = _root(workspace)
     broker, registry = embedded.find(root), apicurio.find(root)
     if as_json:
-        told = _told(broker, "bootstrap")
-        typer.echo(json.dumps({**told, "registry": _told(registry, "url")}))
+        document = _server_document(broker, "bootstrap")
+        typer.echo(json.dumps({**document, "registry": _server_document(registry, "url")}))
     else:
         typer.echo(_sentence(broker, "labline up"))
         if apicurio.last_url(root):
@@ -67,7 +67,7 @@ def status(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> No
     raise typer.Exit(0 if broker else 1)
 
 
-def _told(server: Server, address: str) -> dict[str, str | int | bool | None]:
+def _server_document(server: Server, address: str) -> dict[str, str | int | bool | None]:
     where, pid, log = server or (None, None, None)
     return {
         "running": server is not None,

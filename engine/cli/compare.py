@@ -54,27 +54,28 @@ def compare(
 
     space = Workspace.find(workspace)
     log, name, other = _paired(space.state_dir / "experiments", one, two, experiment)
-    found = compared(log, name, other, alpha, loss, bound)
-    if found.versus.bound is None:
+    comparison = compared(log, name, other, alpha, loss, bound)
+    if comparison.versus.bound is None:
         raise LablineError(
             "LL-COMPARE-BOUND",
-            f"{uncompared(found.versus)}: they are all the same, or beyond all bounds",
+            f"{uncompared(comparison.versus)}: they are all the same, or beyond all bounds",
             "--bound with the largest error that is to count",
         )
     if as_json:
-        typer.echo(json.dumps({"name": name, **found.versus.model_dump()}))
+        typer.echo(json.dumps({"name": name, **comparison.versus.model_dump()}))
         return
-    typer.echo(sentence(name, found.versus, clock_of(log)))
+    versus = comparison.versus
+    typer.echo(sentence(name, versus, clock_of(log)))
     typer.echo(
-        f"  difference {found.versus.difference:+.5f}, between {found.versus.low:+.5f} and "
-        f"{found.versus.high:+.5f}; {found.versus.events:,} labelled events; "
-        f"alpha {found.versus.alpha:g}"
+        f"  difference {versus.difference:+.5f}, between {versus.low:+.5f} and "
+        f"{versus.high:+.5f}; {versus.events:,} labelled events; "
+        f"alpha {versus.alpha:g}"
     )
     if plot:
-        typer.echo(drawn(found))
+        typer.echo(drawn(comparison))
 
 
-def sentence(name: str, found: "Versus", clock: "Clock" = "recorded") -> str:
+def sentence(name: str, versus: "Versus", clock: "Clock" = "recorded") -> str:
     """Return the verdict in one plain sentence.
 
     Examples
@@ -89,24 +90,24 @@ label 7,104 (2013-02-03 12:10 UTC).
     from labline.lab_replay.evaluation.headline import loss_title
     from labline.lab_replay.evaluation.time_kind import minute_of
 
-    title = loss_title(found)
-    if found.decided_at is None or found.decided_ms is None:
+    title = loss_title(versus)
+    if versus.decided_at is None or versus.decided_ms is None:
         return (
-            f"Undecided: after {found.events:,} labels, {name} and {found.other} may have the same "
-            f"{title}."
+            f"Undecided: after {versus.events:,} labels, {name} and {versus.other} may have the"
+            f" same {title}."
         )
-    since = minute_of(found.decided_ms, clock) + ("" if clock == "rows" else " UTC")
-    way = "lower" if found.verdict == "better" else "higher"
+    since = minute_of(versus.decided_ms, clock) + ("" if clock == "rows" else " UTC")
+    way = "lower" if versus.verdict == "better" else "higher"
     return (
-        f"{name} is {found.verdict} than {found.other}: its {title} is "
-        f"{abs(found.difference):.4f} {way} on average, certain at {100 * (1 - found.alpha):.4g} % "
-        f"since label {found.decided_at:,} ({since})."
+        f"{name} is {versus.verdict} than {versus.other}: its {title} is "
+        f"{abs(versus.difference):.4f} {way} on average, certain at"
+        f" {100 * (1 - versus.alpha):.4g} % since label {versus.decided_at:,} ({since})."
     )
 
 
-def drawn(found: "Comparison") -> str:
+def drawn(comparison: "Comparison") -> str:
     """Return the brackets as lines of text: one row a number of labels, 0 as a bar."""
-    steps = found.steps
+    steps = comparison.steps
     if not len(steps.events):
         return "  too few labels to draw"
     last = len(steps.events) - 1
@@ -168,9 +169,9 @@ def _experiments(folder: Path) -> list[str]:
     from labline.lab_replay.evaluation.result import RESULT
 
     return sorted(
-        found.parent.name
-        for found in folder.glob(f"*/{PREDICTIONS}")
-        if (found.parent / RESULT).is_file()
+        path.parent.name
+        for path in folder.glob(f"*/{PREDICTIONS}")
+        if (path.parent / RESULT).is_file()
     )
 
 

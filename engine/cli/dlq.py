@@ -40,8 +40,8 @@ def list_letters(
     groups = group_letters(read_letters(bootstrap_anywhere(bootstrap, workspace), line))
     if as_json:
         total = sum(group.letters for group in groups)
-        told = {"line": line, "letters": total, "groups": [group._asdict() for group in groups]}
-        write_lines([json.dumps(told)])
+        document = {"line": line, "letters": total, "groups": [group._asdict() for group in groups]}
+        write_lines([json.dumps(document)])
         return
     if not groups:
         Console(stderr=True).print(f"{line} has no dead letters")
@@ -69,12 +69,12 @@ def show_letter(
     from labline.engine.workspace.workspace import bootstrap_anywhere
 
     letter = read_letter(bootstrap_anywhere(bootstrap, workspace), line, partition, offset)
-    told = letter_as_json(letter, decoder_of(workspace))
+    letter_document = letter_as_json(letter, decoder_of(workspace))
     if as_json:
-        write_lines([json.dumps(told)])
+        write_lines([json.dumps(letter_document)])
         return
     table = Table.grid(padding=(0, 2))
-    for name, value in told.items():
+    for name, value in letter_document.items():
         shown = value if isinstance(value, str) else json.dumps(value)
         table.add_row(name, _plain(shown))
     Console(markup=False, highlight=False).print(table)

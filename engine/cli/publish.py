@@ -34,7 +34,7 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-class _Told(NamedTuple):
+class _Request(NamedTuple):
     """What the command line says about the file."""
 
     topic: str
@@ -112,8 +112,8 @@ def publish(
             "all its publishers must key alike, or what belongs together does not meet in one "
             "partition: leave --key out, or declare another topic",
         )
-    told = _Told(topic, file, _format(file, form), sort, rejects, rate, again)
-    tally = _publish(space, declared, told, source, bootstrap, register)
+    request = _Request(topic, file, _format(file, form), sort, rejects, rate, again)
+    tally = _publish(space, declared, request, source, bootstrap, register)
     say_summary(topic, file, tally, time.monotonic() - began_s, as_json=as_json)
     if not tally.complete:
         raise typer.Exit(INTERRUPTED)
@@ -124,7 +124,7 @@ def publish(
 def _publish(
     space: "Workspace",
     declared: "Topic",
-    told: _Told,
+    request: _Request,
     source: str | None,
     bootstrap: str | None,
     register: bool,
@@ -138,36 +138,36 @@ def _publish(
     head = _head(space, declared, schema, register=register)
     with ExitStack() as stack:
         stop = stack.enter_context(Stop())
-        lines = stack.enter_context(_opened(told.file))
-        kept, before = _progress(space, broker, told)
+        lines = stack.enter_context(_opened(request.file))
+        kept, before = _progress(space, broker, request)
         tally = Tally(before)
-        rejects = stack.enter_context(Rejects(told.rejects, append=before is not None))
+        rejects = stack.enter_context(Rejects(request.rejects, append=before is not None))
         if kept is not None:
-            stack.callback(_write_down, kept, tally, told, ended=True)
+            stack.callback(_write_down, kept, tally, request, ended=True)
         stack.callback(tally.drain)  # after the publisher's last word
-        seen = Path(told.file) if kept is not None and not told.sort else None
-        show = stack.enter_context(publish_bar(told.topic, seen, lines, tally))
+        seen = Path(request.file) if kept is not None and not request.sort else None
+        show = stack.enter_context(publish_bar(request.topic, seen, lines, tally))
         publisher = stack.enter_context(Publisher(broker, declared, schema, source, head=head))
 
         def look() -> None:
             show.refresh()
             rejects.flush()
             if kept is not None:
-                _write_down(kept, tally, told, ended=False)
+                _write_down(kept, tally, request, ended=False)
 
-        sender = Sender(publisher, tally, rejects.add, look, Pace(told.rate))
-        sender.send_all(_rows(lines, told, schema), stop)
+        sender = Sender(publisher, tally, rejects.add, look, Pace(request.rate))
+        sender.send_all(_rows(lines, request, schema), stop)
     return tally
 
 
-def _write_down(kept: "ProgressFile", tally: "Tally", told: _Told, *, ended: bool) -> None:
+def _write_down(kept: "ProgressFile", tally: "Tally", request: _Request, *, ended: bool) -> None:
     """Keep how far it is; forget it when all is done."""
     if ended and tally.complete and not tally.unknown:
         kept.remove()
         return
     if not tally.touched:
         return  # it failed before its first row: what is written down stays true
-    kept.save(tally.progress(told.topic, told.file, ended=ended))
+    kept.save(tally.progress(request.topic, request.file, ended=ended))
     if ended and not tally.complete:
         say(f"stopped after row {tally.settled.mark:,}; the same command with --continue goes on")
     elif ended:
@@ -175,15 +175,15 @@ def _write_down(kept: "ProgressFile", tally: "Tally", told: _Told, *, ended: boo
 
 
 def _progress(
-    space: "Workspace", broker: str, told: _Told
+    space: "Workspace", broker: str, request: _Request
 ) -> "tuple[ProgressFile | None, Progress | None]":
     """Return where progress is kept, and what of it counts; for stdin there is none."""
     from labline.engine.broker.clients import admin_client
     from labline.engine.publish.progress_file import Identity, ProgressFile
     from labline.engine.publish.publisher import TIMEOUT_S
 
-    if told.file == STDIN:
-        if told.again:
+    if request.file == STDIN:
+        if request.again:
             raise LablineError(
                 "LL-PUBLISH-PROGRESS",
                 "what came from standard input cannot be found again",
@@ -192,21 +192,23 @@ def _progress(
         return None, None
     cluster = admin_client(broker).list_topics(timeout=TIMEOUT_S).cluster_id or broker
     kept = ProgressFile(
-        space.state_dir, Path(told.file), Identity(cluster, told.topic, told.form, told.sort)
+        space.state_dir,
+        Path(request.file),
+        Identity(cluster, request.topic, request.form, request.sort),
     )
-    if told.again is False:
+    if request.again is False:
         return kept, None
     before = kept.load()
-    if told.again and before is None:
+    if request.again and before is None:
         raise LablineError(
             "LL-PUBLISH-PROGRESS",
-            f"no publish of {told.file}, as it is now, to {told.topic} was stopped",
+            f"no publish of {request.file}, as it is now, to {request.topic} was stopped",
             "leave --continue out to publish all of it; --format and --sort must be as before",
         )
-    if before is not None and not told.again:
+    if before is not None and not request.again:
         raise LablineError(
             "LL-PUBLISH-PROGRESS",
-            f"a publish of {told.file} to {told.topic} stopped after row {before.mark:,}",
+            f"a publish of {request.file} to {request.topic} stopped after row {before.mark:,}",
             "--continue goes on; --restart sends all of it, what is there already a second time",
         )
     if before is not None:
@@ -235,14 +237,14 @@ def _head(
     return confluent_head(ask(declared.name, schema.document))
 
 
-def _rows(lines: TextIO, told: _Told, schema: "Schema") -> "Iterator[Row]":
+def _rows(lines: TextIO, request: _Request, schema: "Schema") -> "Iterator[Row]":
     from labline.engine.publish.rows import csv_rows, in_time_order, json_rows
 
-    if told.form is Format.CSV:
+    if request.form is Format.CSV:
         rows = csv_rows(lines, schema, lambda names: _say_unknown(names, schema))
     else:
         rows = json_rows(lines, schema)
-    return in_time_order(rows, schema) if told.sort else rows
+    return in_time_order(rows, schema) if request.sort else rows
 
 
 def _say_unknown(names: list[str], schema: "Schema") -> None:

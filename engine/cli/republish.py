@@ -55,17 +55,19 @@ def republish(
     broker = bootstrap_anywhere(bootstrap, workspace)
     total = sum(file.records for file in opened.manifest.topics[chosen].values())
     with Stop() as stop, counting(f"republishing to {target}", total) as progress:
-        told = publish_again(
+        outcome = publish_again(
             opened, chosen, broker, target,
             speed=times_faster, force=force, append=append,
             stop=lambda: stop.wanted, progress=progress,
         )  # fmt: skip
-    typer.echo(f"{told.delivered:,} of {told.total:,} records delivered to {target}", err=True)
-    if not told.same_partitions:
+    typer.echo(
+        f"{outcome.delivered:,} of {outcome.total:,} records delivered to {target}", err=True
+    )
+    if not outcome.same_partitions:
         typer.echo(
             f"{target} has other partitions: each record went where its key belongs", err=True
         )
-    if told.delivered < told.total:
+    if outcome.delivered < outcome.total:
         raise typer.Exit(INTERRUPTED)
 
 

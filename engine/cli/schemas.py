@@ -41,15 +41,15 @@ def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> Non
     from labline.engine.workspace.workspace import Workspace
 
     space = Workspace.find(workspace)
-    found = check_schemas(space)
-    if not found and (registry := space.registry()):
-        found += _registry_findings(space, registry)
-    for finding in found:
+    findings = check_schemas(space)
+    if not findings and (registry := space.registry()):
+        findings += _registry_findings(space, registry)
+    for finding in findings:
         if as_json:
             typer.echo(json.dumps(finding._asdict()))
         else:
             typer.echo(f"{finding.code}: {finding.message}\n  remedy: {finding.remedy}")
-    if found:
+    if findings:
         raise typer.Exit(1)
     if not as_json:
         for subject in space.subjects():
@@ -137,11 +137,11 @@ def _counted(versions: "tuple[Release, ...]") -> str:
     return f"{text}, {drafts} of them a draft: labline schemas register" if drafts else text
 
 
-def _release(space: "Workspace", told: str) -> "Release":
+def _release(space: "Workspace", name_and_version: str) -> "Release":
     """Return the version that ``SUBJECT@N`` names, the latest without ``@N``."""
     from labline.engine.workspace.workspace import known
 
-    name, at, number = told.partition("@")
+    name, at, number = name_and_version.partition("@")
     subjects = {subject.name: subject for subject in space.subjects()}
     versions = subjects[known(name, subjects, "SCHEMA", "schemas/")].versions
     by_number = {str(release.version): release for release in versions}

@@ -72,17 +72,17 @@ def show_plan(
     from labline.topics.steps import Refuse
 
     space = Workspace.find(workspace)
-    found = planned(space, space.bootstrap(bootstrap), grow, shorten, append_time)
+    outcome = planned(space, space.bootstrap(bootstrap), grow, shorten, append_time)
     if as_json:
-        typer.echo(json.dumps(_plan_json(found)))
+        typer.echo(json.dumps(_plan_json(outcome)))
     else:
-        for step in found.steps:
+        for step in outcome.steps:
             typer.echo(step_text(step))
-        for line, reaches in found.reaches.items():
+        for line, reaches in outcome.reaches.items():
             typer.echo(f"\n{line} reaches back:")
             for reach in reaches:
                 typer.echo(f"  {reach}")
-    if any(isinstance(step, Refuse) for step in found.steps):
+    if any(isinstance(step, Refuse) for step in outcome.steps):
         raise typer.Exit(1)
 
 
@@ -170,8 +170,10 @@ def _words(
     from labline.engine.workspace.workspace import known
     from labline.topics.compare import Words
 
-    told = (grow or (), shorten or (), append_time or ())
-    return Words(*(frozenset(known(n, names, "TOPIC", "topics/") for n in each) for each in told))
+    permissions = (grow or (), shorten or (), append_time or ())
+    return Words(
+        *(frozenset(known(n, names, "TOPIC", "topics/") for n in each) for each in permissions)
+    )
 
 
 def step_text(step: "Step") -> str:
@@ -186,22 +188,22 @@ def step_text(step: "Step") -> str:
     return "\n".join([str(step), *(f"  remedy: {remedy}" for remedy in remedies)])
 
 
-def _plan_json(found: Planned) -> dict[str, Any]:
+def _plan_json(outcome: Planned) -> dict[str, Any]:
     from labline.topics.steps import Alter, Create, Keep, Refuse
 
     steps = []
-    for step in found.steps:
-        told: dict[str, Any] = {"step": type(step).__name__.lower(), "topic": step.name}
-        told["text"] = str(step)
+    for step in outcome.steps:
+        document: dict[str, Any] = {"step": type(step).__name__.lower(), "topic": step.name}
+        document["text"] = str(step)
         if isinstance(step, Refuse):
-            told |= {"reason": step.reason, "remedy": step.remedy}
+            document |= {"reason": step.reason, "remedy": step.remedy}
         elif isinstance(step, Create | Alter):
             change = step.topic if isinstance(step, Create) else step
-            told |= {"partitions": change.partitions, "config": dict(change.config)}
+            document |= {"partitions": change.partitions, "config": dict(change.config)}
         if isinstance(step, Alter | Keep):
-            told["notes"] = [note._asdict() for note in step.notes]
-        steps.append(told)
-    reaches = {line: [reach._asdict() for reach in each] for line, each in found.reaches.items()}
+            document["notes"] = [note._asdict() for note in step.notes]
+        steps.append(document)
+    reaches = {line: [reach._asdict() for reach in each] for line, each in outcome.reaches.items()}
     return {"steps": steps, "reach": reaches}
 
 
@@ -213,19 +215,19 @@ def _rows(space: "Workspace", broker: str) -> list[dict[str, Any]]:
     roles, declared = _roles(space), space.topics()
     rows: list[dict[str, Any]] = []
     for topic in wanted:
-        found = existing.get(topic.name)
+        real = existing.get(topic.name)
         schema = declared[topic.name].subject if topic.name in declared else None
         row: dict[str, Any] = {
             "topic": topic.name,
             "role": ", ".join(roles.get(topic.name, ())),
             "schema": schema,
-            "there": found is not None,
-            "partitions": found.partitions if found else None,
-            "replication": found.replication if found else None,
-            "kept_ms": int(found.config["retention.ms"]) if found else None,
+            "there": real is not None,
+            "partitions": real.partitions if real else None,
+            "replication": real.replication if real else None,
+            "kept_ms": int(real.config["retention.ms"]) if real else None,
             "records": None,
         }
-        if found:
+        if real:
             row["records"] = sum(part.end - part.start for part in offsets[topic.name].values())
         rows.append(row)
     return rows

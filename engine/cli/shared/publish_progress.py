@@ -32,15 +32,15 @@ def publish_bar(topic: str, file: Path | None, lines: TextIO, counts: Counts) ->
     if not console.is_terminal:
         yield Show(None, lines, counts)
         return
-    told = TextColumn("{task.fields[told]}")
+    summary = TextColumn("{task.fields[summary]}")
     columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}")]
     if file is not None:
-        columns += [BarColumn(), TaskProgressColumn(), told, TimeRemainingColumn()]
+        columns += [BarColumn(), TaskProgressColumn(), summary, TimeRemainingColumn()]
     else:
-        columns += [told, TimeElapsedColumn()]
+        columns += [summary, TimeElapsedColumn()]
     with Progress(*columns, console=console) as bar:
         total = file.stat().st_size if file is not None else None
-        bar.add_task(f"publishing to {topic}", total=total, told="")
+        bar.add_task(f"publishing to {topic}", total=total, summary="")
         show = Show(bar, lines, counts)
         yield show
         show.refresh()
@@ -56,10 +56,10 @@ class Show:
         """Show what there is now."""
         if self._bar is None:
             return
-        told = f"{self._counts.published:,} acknowledged"
+        summary = f"{self._counts.published:,} acknowledged"
         if self._counts.rejected:
-            told += f", {self._counts.rejected:,} rejected"
+            summary += f", {self._counts.rejected:,} rejected"
         task = self._bar.tasks[0]
         # a text file tells no position while it is read by lines; the bytes below it do
         done = None if task.total is None else self._lines.buffer.tell()
-        self._bar.update(task.id, completed=done, told=told)
+        self._bar.update(task.id, completed=done, summary=summary)
