@@ -16,31 +16,24 @@ Large replays run in processes of their own (`cores`). They do not run your scri
 script needs no ``if __name__ == "__main__":`` for them.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
+from labline.engine.core.line import Kind
 from labline.engine.errors import LablineError
-from labline.lab_replay.evaluation.headline import figure, headline
-from labline.lab_replay.evaluation.prediction_log import PredictionLog
-from labline.lab_replay.evaluation.result import MEASURES, Costs, ExperimentResult
+from labline.engine.tables.roles import Roles
 from labline.lab_replay.experiments.experiment import Experiment
-from labline.lab_replay.experiments.frames import (
-    FrameKind,
-    predictions_frame,
-    recording_frame,
-    result_frame,
-    slices_frame,
-    windows_frame,
-)
+from labline.lab_replay.experiments.frames import FrameKind, recording_frame
+from labline.lab_replay.experiments.outcome import Outcome
 from labline.lab_replay.experiments.run import load_costs, run_experiment, trial_of
-from labline.lab_replay.histories.source import Asked, Past, past_of
-from labline.lab_replay.reports.report import write_report
+from labline.lab_replay.histories.history import History as ReadHistory
+from labline.lab_replay.histories.history import history_of
 
 __all__ = ["History", "Outcome", "load", "run"]
-
-SHOWN_MAX = 20
 
 
 class History:
@@ -52,13 +45,18 @@ class History:
         The recording with the line and the schemas that it is read by.
     """
 
-    def __init__(self, past: Past) -> None:
+    def __init__(self, past: ReadHistory) -> None:
         self.past = past
 
     @property
     def topics(self) -> tuple[str, ...]:
         """The recorded topics."""
         return self.past.recording.topics
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of a file that was guessed at."""
+        return self.past.remarks
 
     @property
     def digest(self) -> str:
@@ -108,77 +106,7 @@ class History:
         return (
             f"<p>Recording {escape(self.digest[:12])} for line {escape(self.past.line.name)}</p>"
             f"<table><tr><th>topic</th><th>partitions</th><th>records</th></tr>{rows}</table>"
-        )
-
-
-class Outcome(NamedTuple):
-    """What an experiment found, and where its predictions are.
-
-    Attributes
-    ----------
-    folder
-        Of ``result.json``, ``costs.json``, ``report.html`` and ``predictions/``.
-    """
-
-    result: ExperimentResult
-    costs: Costs
-    folder: Path
-
-    def frame(self, as_: FrameKind = "polars") -> Any:
-        """Return a row a model, the best first: metrics, verdicts, money, cost."""
-        return result_frame(self.result, self.costs, as_)
-
-    def predictions(self, as_: FrameKind = "polars", models: list[str] | None = None) -> Any:
-        """Return a row an event: what was so, and what every model (or these) answered."""
-        return predictions_frame(PredictionLog.load(self.folder / "predictions"), as_, models)
-
-    def windows(self, as_: FrameKind = "polars") -> Any:
-        """Return every model's metrics per window of event time."""
-        return windows_frame(self.result, as_)
-
-    def slices(self, as_: FrameKind = "polars") -> Any:
-        """Return every model's metrics per part of the events."""
-        return slices_frame(self.result, as_)
-
-    def save_report(self, path: Path | str) -> Path:
-        """Write the report: one page that opens offline."""
-        write_report(Path(path), self.result, self.costs)
-        return Path(path)
-
-    def log_to_mlflow(self, tracking_uri: str | None = None) -> list[str]:
-        """Log every candidate as an MLflow run; return the runs' ids.
-
-        Parameters
-        ----------
-        tracking_uri
-            None: ``MLFLOW_TRACKING_URI``, or else a sqlite file beside the experiments.
-        """
-        from labline.lab_replay.experiments.mlflow_log import log_experiment
-        from labline.lab_replay.experiments.run import REPORT
-
-        return log_experiment(
-            self.result,
-            self.costs,
-            self.folder / REPORT,
-            tracking_uri,
-            self.folder.parent.parent,
-        )
-
-    def __repr__(self) -> str:
-        return headline(self.result)
-
-    def _repr_html_(self) -> str:
-        metrics = self.result.metrics
-        heads = "".join(f"<th>{escape(MEASURES[m].title)}</th>" for m in metrics)
-        rows = "".join(
-            f"<tr><td>{escape(one.name)}</td>"
-            + "".join(f"<td>{figure(one.metrics, m)}</td>" for m in metrics)
-            + f"<td>{one.events:,}</td></tr>"
-            for one in self.result.ranked()[:SHOWN_MAX]
-        )
-        return (
-            f"<p>{escape(headline(self.result))}</p>"
-            f"<table><tr><th>model</th>{heads}<th>events</th></tr>{rows}</table>"
+            + "".join(f"<p>check: {escape(remark)}</p>" for remark in self.remarks)
         )
 
 
@@ -187,11 +115,19 @@ def load(
     *,
     line: str | None = None,
     workspace: Path | str | None = None,
-    id: str | None = None,  # noqa: A002  # as a file's columns are called on the command line
+    id: str | Sequence[str] | None = None,  # noqa: A002  # as on the command line
     time: str | None = None,
+    key: str | None = None,
     label: str | None = None,
+    label_time: str | None = None,
+    label_true: str | None = None,
+    kind: Kind | None = None,
+    time_format: str | None = None,
+    zone: str = "UTC",
 ) -> History:
     """Return a history: a recording, a CSV, JSON lines or Parquet file, or an event topic.
+
+    What was guessed of a file and what should be looked at stands in its `History.remarks`.
 
     Parameters
     ----------
@@ -201,16 +137,31 @@ def load(
         Whose past it is; not needed where the workspace has only one line.
     workspace
         Its folder; None: the one that the current folder is in. A file needs none.
-    id, time, label
-        Of a file: its columns.
+    id
+        Of a file: its column or columns that name an event; else the row's number does.
+    time, key, label, label_time
+        Of a file: its columns for when an event happened, what is keyed by, the truth, and when
+        that was known. What is not said is guessed.
+    label_true
+        Of a file: the label's word for yes; all others are no.
+    kind
+        Of a file: ``binary``, ``multiclass``, ``regression`` or ``anomaly``; None: as the label
+        tells.
+    time_format
+        Of a file: how times are written: ``iso``, ``epoch_s``, ``epoch_ms``, ``epoch_us``,
+        ``epoch_ns``, or like ``%d.%m.%Y``; None: as the cells tell.
+    zone
+        Of a file: of times that do not tell theirs.
 
     Raises
     ------
     LablineError
-        When it is none of them.
+        When it is none of them; ``LL-IMPORT-…`` with what to say or to mend in a file.
     """
+    ids = (id,) if isinstance(id, str) else tuple(id or ())
+    said = Roles(ids, time, key, label, label_time, label_true, kind, time_format, zone)
     place = None if workspace is None else Path(workspace)
-    return History(past_of(str(source), Asked(line, id, time, label), place))
+    return History(history_of(str(source), line, said, workspace=place, say=_say, progress=_quiet))
 
 
 def run(
@@ -220,7 +171,16 @@ def run(
     name: str = "notebook",
     scheduler: str | None = None,
     cores: int | None = None,
-    **settings: Any,
+    baselines: Mapping[str, str] | None = None,
+    metrics: Sequence[str] | None = None,
+    slices: Sequence[str] = (),
+    windows: int = 60,
+    delay: str = "recorded",
+    learner: Literal["per_partition", "single"] | None = None,
+    otherwise: bool = True,
+    label_horizon: str | None = None,
+    warm_up: int = 0,
+    early_stop: bool = False,
 ) -> Outcome:
     """Replay a history over recipes, beside the line's baselines; return what was found.
 
@@ -235,8 +195,28 @@ def run(
         waits.
     scheduler, cores
         A Dask cluster, or how many of this machine's cores; 1: all in this process.
-    settings
-        As an experiment's file has them: ``metrics``, ``slices``, ``delay``, ``baselines`` …
+    baselines
+        Recipes by name, instead of the line's own.
+    metrics
+        The first decides which candidate is best; None: the usual ones of the line's kind.
+    slices
+        Features by whose values figures are told apart; a file's columns go by their own names,
+        too.
+    windows
+        About how many points a curve over event time has.
+    delay
+        When labels come: ``recorded``, ``none``, a duration such as ``6h``, or, where the history
+        has no times, ``500 rows``.
+    learner
+        Whether partitions learn apart or together; None: as the line says.
+    otherwise
+        Whether the other way is replayed, too: the price of partitioning.
+    label_horizon
+        How long an event waits for its label, such as ``2d``; None: as the line says.
+    warm_up
+        How many events at the start are learned but not counted.
+    early_stop
+        Whether a candidate that is certainly worse than a baseline is given up.
 
     Raises
     ------
@@ -244,10 +224,34 @@ def run(
         Saying what to write instead.
     """
     past = history.past
-    experiment = Experiment.of(past.line.name, recipes, name=name, **settings)
+    experiment = Experiment.of(
+        past.line.name,
+        recipes,
+        name=name,
+        baselines=None if baselines is None else dict(baselines),
+        metrics=None if metrics is None else list(metrics),
+        slices=[past.features.get(column, column) for column in slices],
+        windows=windows,
+        delay=delay,
+        learner=learner,
+        otherwise=otherwise,
+        label_horizon=label_horizon,
+        warm_up=warm_up,
+        early_stop=early_stop,
+    )
     folder = past.folder / name
     trial = trial_of(experiment, past.line, past.schemas, past.recording, past.writers)
     result = run_experiment(
         experiment, trial, folder, cache=past.cache, scheduler=scheduler, cores=cores
     )
     return Outcome(result, load_costs(folder), folder)
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+
+
+@contextmanager
+def _quiet(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    del what, total
+    yield lambda _: None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labline.engine.cli.shared.options import JsonOption, WorkspaceOption, workspace_folder
+from labline.engine.cli.shared.options import JsonOption, WorkspaceOption
 
 PortOption = Annotated[
     int | None,
@@ -85,6 +85,8 @@ def _sentence(server: Server, otherwise: str) -> str:
 
 
 def _root(workspace: Path | None) -> Path:
+    from labline.engine.workspace.settings import workspace_folder
+
     return workspace_folder(workspace) / ".labline"
 
 

@@ -6,14 +6,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labline.engine.cli.shared.groups import group_of
-from labline.engine.cli.shared.options import JsonOption, WorkspaceOption
+from labline.engine.cli.shared.options import (
+    IdOption,
+    JsonOption,
+    KeyOption,
+    KindOption,
+    LabelOption,
+    LabelTimeOption,
+    LabelTrueOption,
+    TimeFormatOption,
+    TimeOption,
+    WorkspaceOption,
+    ZoneOption,
+)
 from labline.engine.cli.shared.progress import counting, scaled
+from labline.engine.errors import LablineError
 
 if TYPE_CHECKING:
     from labline.engine.workspace.workspace import Workspace
     from labline.lab_replay.evaluation.result import ExperimentResult
     from labline.lab_replay.experiments.experiment import Experiment
-    from labline.lab_replay.histories.source import Past
+    from labline.lab_replay.histories.history import History
 
 SchedulerOption = Annotated[
     str | None,
@@ -47,32 +60,34 @@ def replay(
     by: Annotated[
         list[str] | None, typer.Option("--slice", help="Feature by which figures are split.")
     ] = None,
-    id_column: Annotated[str | None, typer.Option("--id", help="Of a file: its id column.")] = None,
-    time_column: Annotated[
-        str | None, typer.Option("--time", help="Of a file: its time column.")
-    ] = None,
-    label_column: Annotated[
-        str | None, typer.Option("--label", help="Of a file: the truth.")
-    ] = None,
-    label_time: Annotated[
-        str | None, typer.Option("--label-time", help="Of a file: when the label was known.")
-    ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option("--kind", help="Of a file: binary, multiclass, regression or anomaly."),
-    ] = None,
+    identity: IdOption = None,
+    time: TimeOption = None,
+    key: KeyOption = None,
+    label: LabelOption = None,
+    label_time: LabelTimeOption = None,
+    label_true: LabelTrueOption = None,
+    kind: KindOption = None,
+    time_format: TimeFormatOption = None,
+    zone: ZoneOption = "UTC",
     scheduler: SchedulerOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay history over recipes, beside baselines; table and report. A file needs no broker."""
+    from labline.engine.cli.shared.file_report import replay_lines
+    from labline.engine.tables.roles import Roles
     from labline.lab_replay.experiments.experiment import Experiment
     from labline.lab_replay.experiments.models import named
-    from labline.lab_replay.histories.source import Asked, past_of
+    from labline.lab_replay.histories.history import history_of
 
-    asked = Asked(line, id_column, time_column, label_column, kind, label_time)
-    past = past_of(source, asked, workspace)
-    slices = [past.names.get(name, name) for name in by or []]
+    said = Roles(
+        tuple(identity or ()), time, key, label, label_time, label_true, kind, time_format, zone
+    )
+    past = history_of(source, line, said, workspace=workspace, say=_say, progress=counting)
+    if past.proposal is not None:
+        for sentence in replay_lines(Path(source).name, past.proposal):
+            _say(sentence)
+    slices = [past.features.get(name, name) for name in by or []]
     declared = Experiment.of(past.line.name, named(recipe), delay=delay, slices=slices)
     _show(_replayed(declared, past, scheduler), past.folder / declared.name, as_json)
 
@@ -100,14 +115,13 @@ def run(
     from labline.engine.workspace.workspace import Workspace
     from labline.lab_replay.experiments.experiment import Experiment
     from labline.lab_replay.experiments.mlflow_place import is_installed, not_installed
-    from labline.lab_replay.histories.source import past_of_experiment
 
     if mlflow and not is_installed():
         raise not_installed()
     space = Workspace.find(workspace)
     path = space.experiment_path(experiment)
     declared = Experiment.load(path)
-    past = past_of_experiment(space, declared, recording)
+    past = _history(space, declared, recording)
     result = _replayed(declared, past, scheduler, str(path))
     folder = past.folder / declared.name
     _show(result, folder, as_json)
@@ -116,8 +130,27 @@ def run(
         _log_to_mlflow(result, folder, space.state_dir, again=bool(mlflow))
 
 
+def _history(space: "Workspace", declared: "Experiment", recording: str | None) -> "History":
+    """Return the history of an experiment: the one named here, or in its file, or its topics."""
+    from labline.lab_replay.histories.history import experiment_history
+    from labline.lab_replay.histories.line_recording import Bounds
+
+    stretch, place = declared.history, f"{declared.name}: history."
+    recording = recording or declared.recording
+    if recording is None and stretch is None:
+        raise LablineError(
+            "LL-EXPERIMENT-HISTORY",
+            f"experiment {declared.name} does not say what to replay",
+            "give --recording, or write recording: or history: {from: …, to: …} into its file",
+        )
+    bounds = Bounds()
+    if stretch is not None:
+        bounds = Bounds(stretch.since, stretch.until, (f"{place}from", f"{place}to"))
+    return experiment_history(space, declared.line, recording, bounds, say=_say, progress=counting)
+
+
 def _replayed(
-    declared: "Experiment", past: "Past", scheduler: str | None, source: str = ""
+    declared: "Experiment", past: "History", scheduler: str | None, source: str = ""
 ) -> "ExperimentResult":
     from labline.lab_replay.experiments.run import learners_of, run_experiment, trial_of
     from labline.lab_replay.replay.replay import records_of
@@ -206,3 +239,7 @@ def _show(result: "ExperimentResult", folder: Path, as_json: bool) -> None:
         console.print(result_table(result, load_costs(folder)))
         console.print(Text(headline(result)))  # people's own words: nothing in them is markup
     typer.echo(f"report: {folder / REPORT}", err=True)
+
+
+def _say(what: str) -> None:
+    typer.echo(what, err=True)

@@ -17,8 +17,8 @@ from labline.engine.errors import LablineError
 
 if TYPE_CHECKING:
     from labline.engine.publish.progress_file import Progress, ProgressFile
-    from labline.engine.publish.rows import Row
     from labline.engine.publish.sending import Tally
+    from labline.engine.tables.rows import Row
     from labline.engine.workspace.workspace import Workspace
     from labline.schemas.avro import Schema
     from labline.topics.declaration import Topic
@@ -238,13 +238,13 @@ def _head(
 
 
 def _rows(lines: TextIO, request: _Request, schema: "Schema") -> "Iterator[Row]":
-    from labline.engine.publish.rows import csv_rows, in_time_order, json_rows
+    from labline.engine.tables.rows import by_event_time, csv_rows, json_rows
 
     if request.form is Format.CSV:
         rows = csv_rows(lines, schema, lambda names: _say_unknown(names, schema))
     else:
         rows = json_rows(lines, schema)
-    return in_time_order(rows, schema) if request.sort else rows
+    return by_event_time(rows, schema) if request.sort else rows
 
 
 def _say_unknown(names: list[str], schema: "Schema") -> None:

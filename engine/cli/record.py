@@ -82,20 +82,19 @@ def record(
                 "--file takes a whole file as it is",
                 "leave out --from, --to and --redact: take lines and columns out of the file",
             )
-        from labline.engine.cli.shared.record_file import record_file
+        from labline.lab_replay.histories.file_recording import record_file
 
-        manifest = record_file(topics, file, out, workspace)
+        manifest = record_file(topics, file, out, workspace, say=_say, progress=counting)
     else:
         from labline.engine.workspace.workspace import bootstrap_anywhere
 
         redactors = _redactors(topics, redact or [], workspace, keys=redact_key)
         broker = bootstrap_anywhere(bootstrap, workspace)
         manifest = _record(broker, topics, out, since or [], until or [], redactors)
-    typer.echo(f"{manifest.records:,} records in {out}, digest {manifest.digest[:16]}", err=True)
-    for topic, told in manifest.redacted.items():
-        if told.unreadable:
-            unread = f"{told.unreadable:,} values that no schema reads are empty"
-            typer.echo(f"{topic}: {unread}", err=True)
+    _say(f"{manifest.records:,} records in {out}, digest {manifest.digest[:16]}")
+    for topic, redacted in manifest.redacted.items():
+        if redacted.unreadable:
+            _say(f"{topic}: {redacted.unreadable:,} values that no schema reads are empty")
 
 
 def _record(
@@ -117,7 +116,7 @@ def _record(
                 since=since, until=until, redactors=redactors, progress=progress,
             )  # fmt: skip
         except KeyboardInterrupt:
-            typer.echo("cut off; what is there is kept: the same command goes on", err=True)
+            _say("cut off; what is there is kept: the same command goes on")
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -148,3 +147,7 @@ def _redactors(
         topic: Redactor(schemas, found, keys=keys or declared[topic].key in found)
         for topic, found in by_topic.items()
     }
+
+
+def _say(what: str) -> None:
+    typer.echo(what, err=True)

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias
 
 from labline.engine.publish.progress_file import Progress, Settled
 from labline.engine.publish.publisher import DELIVERY_TIMEOUT_MS, Publisher
-from labline.engine.publish.rows import Row
+from labline.engine.tables.rows import Row
 from labline.schemas.avro import Rejection, SchemaViolation
 
 LOOK_S = 0.5  # between two looks at how far it is

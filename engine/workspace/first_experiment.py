@@ -1,8 +1,9 @@
 """The first recipes to compare on somebody's own data, by kind of line."""
 
+from typing import Any
+
 from labline.engine.core.line import Kind
 from labline.engine.errors import LablineError
-from labline.engine.workspace.guess import Guess
 
 METRICS: dict[Kind, str] = {
     "binary": "log_loss, roc_auc",
@@ -12,28 +13,22 @@ METRICS: dict[Kind, str] = {
 }
 
 
-def first_experiment(name: str, guess: Guess, times: list[str]) -> str:
-    """Return an experiment as its file has it.
-
-    Parameters
-    ----------
-    times
-        What is taken from the event time.
+def first_experiment(line: dict[str, Any]) -> str:
+    """Return an experiment on a declared line as its file has it.
 
     Raises
     ------
     LablineError
         ``LL-INIT-FEATURES`` when an anomaly line would have no number.
     """
-    numbers = [column.name for column in guess.numeric] + times
-    words = [column.name for column in guess.categorical]
-    recipes = _recipes(guess.kind, numbers, words)
+    features, kind = line["features"], line.get("kind", "binary")
+    recipes = _recipes(kind, features["numeric"] + features["time"], features["categorical"])
     listed = "".join(f"  {key}: >-\n    {recipe}\n" for key, recipe in recipes.items())
     return f"""\
 # Which recipe to put in charge? Replayed as the factory would have run it.
-line: {name}
+line: {line["name"]}
 recipes:
-{listed}metrics: [{METRICS[guess.kind]}]  # the first decides
+{listed}metrics: [{METRICS[kind]}]  # the first decides
 """
 
 

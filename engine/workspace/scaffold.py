@@ -1,60 +1,55 @@
-"""A workspace made of a guess: schemas, topics, a line, an experiment, and what to do next."""
+"""A workspace made of what a file suggests: schemas, topics, a line, an experiment, next steps.
+
+``labline init`` comes here, with a proposal or with nothing but a name; out come files. A folder
+that is there and not empty is never touched.
+"""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 from labline.engine.core.line import PROBABLE
 from labline.engine.errors import LablineError
-from labline.engine.workspace.columns import Column
+from labline.engine.tables.proposal import Proposal
+from labline.engine.tables.rows import COLUMNS
+from labline.engine.tables.table import CSV, JSON
 from labline.engine.workspace.first_experiment import first_experiment
-from labline.engine.workspace.guess import EVENT_TIME, Guess
-from labline.engine.workspace.times import EPOCHS, ISO, has_clock
 
 SMALL_ROWS = 10_000  # below it one learner sees all: parts of it would be too little to learn from
 PARTITIONS = 4
-LABEL_TYPES = {
-    "binary": "boolean",
-    "multiclass": "string",
-    "regression": "double",
-    "anomaly": "boolean",
-}
-DAY_MS = 86_400_000
-HORIZON_DAYS = 2
-
-Field = dict[str, Any]
 
 
-def scaffold(folder: Path, name: str, csv_name: str, guess: Guess) -> None:
+def scaffold(folder: Path, source: Path, proposal: Proposal) -> None:
     """Write a workspace into a new folder.
 
     Parameters
     ----------
-    name
-        Of the workspace, of its line, and the beginning of its topics' names.
-    csv_name
+    source
         The file that was looked at, for the texts.
 
     Raises
     ------
     LablineError
         ``LL-INIT-EXISTS`` when the folder is there and not empty; ``LL-INIT-FEATURES`` when
-        nothing is left to learn from.
+        anomalies are to be looked for and no column is a number.
     """
+    name = str(proposal.line["name"])
+    events, labels = f"{name}.events", f"{name}.labels"
     files = {
         **_bare(name),
-        "README.md": _readme(name, csv_name, guess),
-        f"schemas/{name}.events/v1.avsc": _avsc(event_schema(name, guess)),
-        f"topics/{name}.events.toml": _topic(f"{name}.events", "The events.", guess),
-        f"lines/{name}.toml": _line(name, guess),
+        "README.md": _readme(source, proposal),
+        f"schemas/{events}/v1.avsc": _avsc(proposal.event_schema, source),
+        f"topics/{events}.toml": _topic(events, "The events.", proposal),
+        f"lines/{name}.toml": _line(proposal),
     }
-    if guess.truth:
-        files[f"schemas/{name}.labels/v1.avsc"] = _avsc(label_schema(name, guess))
-        files[f"topics/{name}.labels.toml"] = _topic(
-            f"{name}.labels", "The labels, keyed as the events: both meet in one partition.", guess
+    if proposal.label_schema is not None:
+        files[f"schemas/{labels}/v1.avsc"] = _avsc(proposal.label_schema, source)
+        files[f"topics/{labels}.toml"] = _topic(
+            labels, "The labels, keyed as the events: both meet in one partition.", proposal
         )
-    if guess.truth or guess.kind == "anomaly":
-        files[f"experiments/{name}.yaml"] = first_experiment(name, guess, time_features(guess))
+    if _learns(proposal):
+        files[f"experiments/{name}.yaml"] = first_experiment(proposal.line)
     _write(folder, files)
 
 
@@ -87,168 +82,74 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         ) from error
 
 
-def event_schema(name: str, guess: Guess) -> dict[str, Any]:
-    """Return the schema of the events: every column but the label's."""
-    roles = guess.roles
-    gone = {roles.time, roles.key, roles.label, roles.label_time}
-    gone |= {*roles.id} if len(roles.id) == 1 else set()  # what an id is joined of stays, too
-    fields = _names_of_an_event(guess)
-    fields += [_field(column) for column in guess.columns if column.header not in gone]
-    return {"type": "record", "name": _record_name(name, "Event"), "fields": fields}
-
-
-def label_schema(name: str, guess: Guess) -> dict[str, Any]:
-    """Return the schema of the labels: id, time, key, and the truth."""
-    assert guess.truth is not None
-    assert guess.roles.label is not None
-    label = guess.column(guess.roles.label)
-    truth = guess.truth
-    words = {"true": [*truth.true], "false": [*truth.false]} if truth.true else {}
-    skip = {"skip": [*guess.truth.skip]} if guess.truth.skip else {}
-    csv = {"columns": [label.header], **words, **skip}
-    fields = _names_of_an_event(guess, guess.roles.label_time)
-    kind = LABEL_TYPES[truth.kind]
-    fields.append({"name": label.name, "type": kind, "csv": csv, "doc": "The truth."})
-    return {"type": "record", "name": _record_name(name, "Label"), "fields": fields}
-
-
-def _names_of_an_event(guess: Guess, label_time: str | None = None) -> list[Field]:
-    """Return the fields that events and labels both have."""
-    roles = guess.roles
-    form = guess.label_time_form if label_time else guess.time_form
-    zone = {} if form in EPOCHS else {"zone": roles.zone}
-    csv = {"columns": [label_time or roles.time], "time": form, **zone}
-    fields = [
-        _text(guess, guess.id_name, roles.id, "Names the event for good."),
-        {"name": EVENT_TIME, "type": "long", "event_time": True, "csv": csv,
-         "doc": "When it happened, milliseconds UTC."},
-    ]  # fmt: skip
-    if guess.key_name != guess.id_name:
-        assert roles.key is not None
-        fields.append(_text(guess, guess.key_name, (roles.key,), "The topic's key."))
-    return fields
-
-
-def _text(guess: Guess, name: str, headers: tuple[str, ...], doc: str) -> Field:
-    """Return a field that takes cells as they are, and must be there."""
-    missing = sorted({"", *(word for h in headers for word in guess.column(h).missing)})
-    columns = [guess.column(header) for header in headers]
-    suggested: Field = {"max_length": sum(c.longest for c in columns) + len(columns) - 1}
-    if len(columns) == 1 and columns[0].pattern:
-        suggested["pattern"] = columns[0].pattern
-    csv = {"columns": list(headers), "missing": missing}
-    return {"name": name, "type": "string", "csv": csv, "suggested": suggested, "doc": doc}
-
-
-def _field(column: Column) -> Field:
-    told: Field = {"name": column.name, "type": column.kind}
-    csv: Field = {}
-    if column.missing:
-        told["type"] = ["null", column.kind]
-    if column.header != column.name:
-        csv["columns"] = [column.header]
-    if words := [word for word in column.missing if word]:
-        csv["missing"] = words
-    if csv:
-        told["csv"] = csv
-    if column.low is not None:
-        told["suggested"] = {"minimum": column.low, "maximum": column.high}
-    elif column.kind == "string" and column.longest:
-        told["suggested"] = {"max_length": column.longest}
-        if column.pattern:
-            told["suggested"]["pattern"] = column.pattern
-    return told
-
-
-def _avsc(document: dict[str, Any]) -> str:
+def _avsc(document: dict[str, Any], source: Path) -> str:
     """Return a schema with a line for each field: what people read and change."""
+    names = {"type": "record", "name": document["name"]}
+    if source.suffix.lower() in JSON:
+        names["json"] = COLUMNS
+    attributes = json.dumps(names)[1:-1]
     lines = ",\n".join("    " + json.dumps(f, ensure_ascii=False) for f in document["fields"])
-    return (
-        f'{{\n  "type": "record", "name": "{document["name"]}",\n  "fields": [\n{lines}\n  ]\n}}\n'
-    )
+    return f'{{\n  {attributes},\n  "fields": [\n{lines}\n  ]\n}}\n'
 
 
-def _record_name(name: str, kind: str) -> str:
-    words = "".join(letter if letter.isalnum() else " " for letter in name).split()
-    plain = "".join(word.capitalize() for word in words) + kind
-    return plain if plain[0].isalpha() else f"W{plain}"
-
-
-def _topic(topic: str, what: str, guess: Guess) -> str:
+def _topic(topic: str, what: str, proposal: Proposal) -> str:
+    partitions = 1 if proposal.rows < SMALL_ROWS else PARTITIONS
     return f"""\
 # {what}
 name = "{topic}"
 schema = "{topic}"
-key = "{guess.key_name}"
-partitions = {partitions(guess)}  # the unit of parallelism; cannot change later
+key = "{proposal.key}"
+partitions = {partitions}  # the unit of parallelism; cannot change later
 replication = 1  # copies, one per broker; 3 on a real cluster
 retention = "forever"  # or hours, days, weeks such as "30d"
 """
 
 
-def partitions(guess: Guess) -> int:
-    """Return how many partitions the topics get."""
-    return 1 if guess.rows < SMALL_ROWS else PARTITIONS
-
-
-def time_features(guess: Guess) -> list[str]:
-    """Return what of the event time may tell something."""
-    if guess.time_form == "%Y":
-        return []
-    clock = has_clock(guess.time_form)
-    if guess.time_form == ISO:
-        clock = (guess.column(guess.roles.time).longest) > len("2013-12-28")
-    return ["hour", "weekday"] if clock else ["weekday"]
-
-
-def _line(name: str, guess: Guess) -> str:
-    numeric, categorical = guess.numeric, guess.categorical
-    if not numeric and not categorical and not time_features(guess):
-        raise LablineError(
-            "LL-INIT-FEATURES",
-            "no column is a number or a text with few values that come again",
-            "a learner needs at least one: add a column",
-        )
-    optional = [c.name for c in (*numeric, *categorical) if c.missing]
+def _line(proposal: Proposal) -> str:
+    line = proposal.line
     labels = ""
-    if guess.roles.label is not None:
-        days = max(HORIZON_DAYS, -(-2 * guess.label_lag_max_ms // DAY_MS))
+    if proposal.label_schema is not None:
         labels = f"""\
-labels = "{name}.labels"
-refers_to = "{guess.id_name}"
-label = "{guess.column(guess.roles.label).name}"
-label_horizon = "{days}d"  # in event time; what has no label by then is not learned
+labels = "{line["labels"]}"
+refers_to = "{line["refers_to"]}"
+label = "{line["label"]}"
+label_horizon = "{line["label_horizon"]}"  # in event time; what has no label by then is not learned
 """
+    features = {name: json.dumps(names) for name, names in line["features"].items()}
     return f"""\
-# Scores every event{_learns(guess)}.
-name = "{name}"
-{_kind(guess)}question = ""  # for people: what is asked, by whom, and the rule in use today
+# Scores every event{_how_it_learns(proposal)}.
+name = "{line["name"]}"
+{_kind(line)}question = ""  # for people: what is asked, by whom, and the rule in use today
 owner = ""
 incumbent = ""
-events = "{name}.events"
-id = "{guess.id_name}"
+events = "{line["events"]}"
+id = "{line["id"]}"
 {labels}
 [features]  # take out what is not known yet when an event is scored
-numeric = {json.dumps([c.name for c in numeric])}
-categorical = {json.dumps([c.name for c in categorical])}
-time = {json.dumps(time_features(guess))}
-optional = {json.dumps(optional)}  # an event without another feature is a dead letter
+numeric = {features["numeric"]}
+categorical = {features["categorical"]}
+time = {features["time"]}
+optional = {features["optional"]}  # an event without another feature is a dead letter
 
-{_decision(guess.kind)}"""
+{_decision(proposal.kind)}"""
 
 
-def _learns(guess: Guess) -> str:
-    if guess.kind == "anomaly":
+def _learns(proposal: Proposal) -> bool:
+    return proposal.label_schema is not None or proposal.kind == "anomaly"
+
+
+def _how_it_learns(proposal: Proposal) -> str:
+    if proposal.kind == "anomaly":
         return ", then learns it: the higher the score, the odder"
-    return "; learns from its label" if guess.truth else ""
+    return "; learns from its label" if proposal.label_schema is not None else ""
 
 
-def _kind(guess: Guess) -> str:
-    if guess.kind == "binary":
+def _kind(line: dict[str, Any]) -> str:
+    if "kind" not in line:
         return ""
-    classes = list(guess.truth.classes) if guess.truth else []
+    classes = line.get("classes")
     listed = f"classes = {json.dumps(classes, ensure_ascii=False)}\n" if classes else ""
-    return f'kind = "{guess.kind}"\n{listed}'
+    return f'kind = "{line["kind"]}"\n{listed}'
 
 
 def _decision(kind: str) -> str:
@@ -258,28 +159,35 @@ def _decision(kind: str) -> str:
     return f"[decision]\nthreshold = 0.5  # the answer is yes from this {whose} on\n"
 
 
-def next_commands(name: str, csv: str, guess: Guess) -> list[str]:
+def next_commands(source: Path, proposal: Proposal) -> list[str]:
     """Return what to type next, inside the workspace."""
-    in_order = {f"{name}.events": guess.in_order}
-    if guess.truth:
-        in_order[f"{name}.labels"] = guess.labels_in_order
-    topics = list(in_order)
+    file, form = shlex.quote(str(source)), source.suffix.lower()
+    name = proposal.line["name"]
+    in_order = {f"{name}.events": proposal.in_order}
+    if proposal.label_schema is not None:
+        in_order[f"{name}.labels"] = proposal.labels_in_order
+    topics = " ".join(in_order)
+    replay = [f"labline lab run {name} --recording recording"] if _learns(proposal) else []
+    if form not in (*CSV, *JSON):  # what publishing does not read, recording does
+        release = "labline schemas register"
+        return [release, f"labline record {topics} --file {file} --out recording", *replay]
     commands = ["labline up", "labline topics apply"]
+    as_csv = " --format csv" if form == ".tsv" else ""
     for topic, ascending in in_order.items():
-        commands.append(f"labline publish {topic} {csv}{'' if ascending else ' --sort'}")
+        sort = "" if ascending else " --sort"
+        commands.append(f"labline publish {topic} {file}{as_csv}{sort}")
     commands.append(f"labline read {name}.events -n 5")
-    if guess.truth or guess.kind == "anomaly":
-        commands.append(f"labline record {' '.join(topics)} --out recording")
-        commands.append(f"labline lab run {name} --recording recording")
-    return commands
+    record = [f"labline record {topics} --out recording"] if replay else []
+    return [*commands, *record, *replay]
 
 
-def _readme(name: str, csv_name: str, guess: Guess) -> str:
-    commands = "\n".join(next_commands(name, csv_name, guess))
+def _readme(source: Path, proposal: Proposal) -> str:
+    name = proposal.line["name"]
+    commands = "\n".join(next_commands(Path(source.name), proposal))
     return f"""\
 # {name}
 
-Made from `{csv_name}`. In this folder:
+Made from `{source.name}`. In this folder:
 
 ```sh
 {commands}

@@ -52,3 +52,23 @@ class Settings(BaseModel):
             raise LablineError(
                 "LL-FILE-SYNTAX", f"{path.name}: {error}", "mend the text at that place"
             ) from error
+
+
+def workspace_folder(workspace: Path | None) -> Path:
+    """Return the folder of the workspace, which need not be a workspace yet.
+
+    Raises
+    ------
+    LablineError
+        ``LL-WORKSPACE-MISSING`` when `workspace` is no folder.
+    """
+    if workspace is None:
+        here = Path.cwd()
+        return next((f for f in (here, *here.parents) if (f / SETTINGS_FILE).is_file()), here)
+    if not workspace.is_dir():
+        raise LablineError(
+            "LL-WORKSPACE-MISSING",
+            f"there is no folder {workspace}",
+            "name an existing folder, or make a workspace with labline init",
+        )
+    return workspace.resolve()

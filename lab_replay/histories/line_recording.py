@@ -1,16 +1,20 @@
-"""A line's topics recorded for a replay, and kept for the next one as long as they are the same."""
+"""A line's topics recorded for a replay, and kept for the next one as long as they are the same.
+
+`labline.lab_replay.histories.history` asks for it with a line and, for an experiment, a stretch of
+time. Out comes a recording that holds all of the topics that there is now, or was at any time since
+the first was made: what retention took is still in it. What happened is said by `say`.
+"""
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import typer
 from confluent_kafka import KafkaException, TopicCollection
 
 from labline.engine.broker.clients import admin_client
-from labline.engine.cli.shared.progress import counting
 from labline.engine.errors import LablineError
 from labline.engine.workspace.workspace import Workspace
 from labline.lab_replay.recordings.ranges import OutOfRangeError
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
     from labline.lab_replay.recordings.recording_format import Manifest, PartitionFile
 
 TIMEOUT_S = 10.0
+
+#: Is given sentences for a person.
+Say: TypeAlias = Callable[[str], None]
+#: Is given what is done and how many steps it has; what it gives takes steps.
+Progress: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 
 
 class Bounds(NamedTuple):
@@ -40,7 +49,12 @@ class Bounds(NamedTuple):
     names: tuple[str, str] = ("from", "to")
 
 
-def recorded(space: Workspace, line: "Line", bounds: Bounds = Bounds()) -> "Recording":  # noqa: B008
+EVERYTHING = Bounds()
+
+
+def record_line(
+    space: Workspace, line: "Line", bounds: Bounds = EVERYTHING, *, say: Say, progress: Progress
+) -> "Recording":
     """Record a line's topics, or a stretch of them; what was recorded before and is whole stays.
 
     What is there now decides: where topics have grown into the stretch since, the recording is
@@ -53,15 +67,15 @@ def recorded(space: Workspace, line: "Line", bounds: Bounds = Bounds()) -> "Reco
         ``LL-RECORDING-RANGE`` when there is nothing to record, ``LL-LAB-BROKER``, and what
         `labline.lab_replay.recordings.recorder.record` raises.
     """
-    from labline.lab_replay.recordings import cached as kept
+    from labline.lab_replay.recordings import cached
     from labline.lab_replay.recordings.recording import Recording
 
     broker, topics = space.bootstrap(), [t for t in (line.events, line.labels) if t is not None]
     folder = space.state_dir / "recordings"
     cluster = _cluster(broker, line, folder)
     place = folder / _name(broker, cluster, line.name, topics, bounds)
-    with kept.alone(place):
-        newest = kept.newest(place)
+    with cached.alone(place):
+        newest = cached.newest(place)
         before = None if newest is None else Recording.open(newest)
         try:
             ranges = _ranges(broker, topics, bounds)
@@ -70,51 +84,55 @@ def recorded(space: Workspace, line: "Line", bounds: Bounds = Bounds()) -> "Reco
                 raise
             ranges = {}  # retention took all of it
         if before is not None and _covers(before.manifest, ranges):
-            typer.echo(f"nothing new since it was recorded: {newest}", err=True)
-            opened = before
+            say(f"nothing new since it was recorded: {newest}")
+            recording = before
         else:
             if before is not None:
-                _tell_grown(before.manifest, ranges, topics)
-            opened = _record(broker, topics, kept.following(place), bounds, before)
-        kept.hold(Path(opened.url))
-        kept.remove_older(place)
-    if not _covers(opened.manifest, ranges):
-        typer.echo(
+                _say_growth(before.manifest, ranges, topics, say)
+            recording = _record(
+                broker, topics, cached.following(place), bounds, before, say, progress
+            )
+        cached.hold(Path(recording.url))
+        cached.remove_older(place)
+    if not _covers(recording.manifest, ranges):
+        say(
             "that is up to where the topics ended when it was cut off: the same command again"
-            " records all of them",
-            err=True,
+            " records all of them"
         )
-    return opened
+    return recording
 
 
-def _tell_grown(before: "Manifest", ranges: "Ranges", topics: list[str]) -> None:
-    typer.echo(f"{' or '.join(topics)} has grown: what is new is recorded, too", err=True)
-    for topic, found in ranges.items():
-        for partition, (start, _) in found.items():
-            held = before.topics.get(topic, {}).get(partition)
-            if held is not None and held.end < start:
-                lost = f"{start - held.end:,} offsets from {held.end} on"
-                typer.echo(f"{topic}/{partition} lost {lost} before they were recorded", err=True)
+def _say_growth(before: "Manifest", ranges: "Ranges", topics: list[str], say: Say) -> None:
+    say(f"{' or '.join(topics)} has grown: what is new is recorded, too")
+    for topic, partitions in ranges.items():
+        for partition, (start, _) in partitions.items():
+            file = before.topics.get(topic, {}).get(partition)
+            if file is not None and file.end < start:
+                lost = f"{start - file.end:,} offsets from {file.end} on"
+                say(f"{topic}/{partition} lost {lost} before they were recorded")
 
 
 def _record(
-    broker: str, topics: list[str], folder: Path, bounds: Bounds, before: "Recording | None"
+    broker: str,
+    topics: list[str],
+    folder: Path,
+    bounds: Bounds,
+    before: "Recording | None",
+    say: Say,
+    progress: Progress,
 ) -> "Recording":
     from labline.lab_replay.recordings.recorder import record, recording_ranges
     from labline.lab_replay.recordings.recording import Recording
 
     since, until = ([bound] if bound else [] for bound in (bounds.since, bounds.until))
-    held = before.manifest if before else None
-    ranges = recording_ranges(broker, topics, folder, since=since, until=until, extends=held)
+    manifest = before.manifest if before else None
+    ranges = recording_ranges(broker, topics, folder, since=since, until=until, extends=manifest)
     total = sum(end - start for found in ranges.values() for start, end in found.values())
-    with counting("recording", total) as progress:
+    with progress("recording", total) as step:
         try:
-            record(
-                broker, topics, folder,
-                since=since, until=until, extends=before, progress=progress,
-            )  # fmt: skip
+            record(broker, topics, folder, since=since, until=until, extends=before, progress=step)
         except KeyboardInterrupt:
-            typer.echo("cut off; what is there is kept: the same command goes on", err=True)
+            say("cut off; what is there is kept: the same command goes on")
             raise
     return Recording.open(folder)
 
@@ -153,13 +171,13 @@ def _cluster(broker: str, line: "Line", folder: Path) -> str:
 
 def _name(broker: str, cluster: str, line: str, topics: list[str], bounds: Bounds) -> str:
     """Return the folder of a stretch: another one where the topics are others of the same names."""
-    admin = admin_client(broker)  # held: its answers go with it
+    admin = admin_client(broker)  # in a variable: its answers are lost when it is collected
     asked = admin.describe_topics(TopicCollection(topics), request_timeout=TIMEOUT_S)
     ids = [str(asked[topic].result().topic_id) for topic in topics]
-    told = repr((cluster, topics, ids, bounds.since, bounds.until))
+    identity = repr((cluster, topics, ids, bounds.since, bounds.until))
     texts = (bounds.since or "start", bounds.until or "end")
     readable = "-".join(re.sub(r"[^A-Za-z0-9.+-]", "", text) for text in texts)
-    return f"{line}-{readable}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    return f"{line}-{readable}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
 def _covers(manifest: "Manifest", ranges: "Ranges") -> bool:

@@ -24,8 +24,8 @@ from labline.engine.broker.servers.ports import is_free
 from labline.engine.errors import LablineError
 from labline.engine.publish.progress_file import Identity, Progress, ProgressFile
 from labline.engine.publish.publisher import Publisher
-from labline.engine.publish.rows import Row
 from labline.engine.publish.sending import Pace, Sender, Stop, Tally
+from labline.engine.tables.rows import Row
 from labline.schemas.avro import Schema
 from labline.schemas.releases import release
 from labline.topics.apply import apply

@@ -1,13 +1,9 @@
-"""Options that many commands share, and how they choose a folder."""
+"""Options that many commands share. What is said of a file is the same for all that take one."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from labline.engine.errors import LablineError
-
-SETTINGS = "labline.toml"
 
 BootstrapOption = Annotated[
     str | None,
@@ -29,22 +25,41 @@ WorkspaceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-
-def workspace_folder(workspace: Path | None) -> Path:
-    """Return the folder of the workspace, which need not be a workspace yet.
-
-    Raises
-    ------
-    LablineError
-        ``LL-WORKSPACE-MISSING`` when `workspace` is no folder.
-    """
-    if workspace is None:
-        here = Path.cwd()
-        return next((f for f in (here, *here.parents) if (f / SETTINGS).is_file()), here)
-    if not workspace.is_dir():
-        raise LablineError(
-            "LL-WORKSPACE-MISSING",
-            f"there is no folder {workspace}",
-            "name an existing folder, or make a workspace with labline init",
-        )
-    return workspace.resolve()
+IdOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--id",
+        metavar="COL",
+        help="Of a file: what names an event for good; several are joined. Else the row's number.",
+    ),
+]
+TimeOption = Annotated[
+    str | None, typer.Option("--time", metavar="COL", help="Of a file: when an event happened.")
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key", metavar="COL", help="Of a file: what keeps its order; the id unless given."
+    ),
+]
+LabelOption = Annotated[
+    str | None, typer.Option("--label", metavar="COL", help="Of a file: the truth.")
+]
+LabelTimeOption = Annotated[
+    str | None,
+    typer.Option("--label-time", metavar="COL", help="Of a file: when the label was known."),
+]
+LabelTrueOption = Annotated[
+    str | None, typer.Option("--label-true", metavar="VALUE", help="Of a file: the label's yes.")
+]
+KindOption = Annotated[
+    str | None,
+    typer.Option("--kind", help="Of a file: binary, multiclass, regression or anomaly."),
+]
+TimeFormatOption = Annotated[
+    str | None,
+    typer.Option("--time-format", help="Of a file: iso, epoch_s, _ms, _us, _ns, or like %d.%m.%Y."),
+]
+ZoneOption = Annotated[
+    str, typer.Option("--zone", help="Of a file: the zone of times that do not tell theirs.")
+]

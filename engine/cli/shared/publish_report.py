@@ -12,8 +12,8 @@ from labline.engine.errors import LablineError
 
 if TYPE_CHECKING:
     from labline.engine.publish.progress_file import Progress
-    from labline.engine.publish.rows import Row
     from labline.engine.publish.sending import Tally
+    from labline.engine.tables.rows import Row
     from labline.schemas.avro import Rejection
 
 REJECTS_SHOWN = 20

@@ -9,10 +9,11 @@ from typer.testing import CliRunner, Result
 
 from labline.engine.cli.main import app
 from labline.engine.cli.record import _redactors
-from labline.engine.cli.shared.record_file import record_file
+from labline.engine.cli.shared.progress import counting
 from labline.engine.errors import LablineError
+from labline.engine.tables import order
 from labline.engine.workspace.workspace import Workspace
-from labline.lab_replay.histories import order as import_order
+from labline.lab_replay.histories.file_recording import record_file
 from labline.lab_replay.recordings.recording import Recording
 from labline.lab_replay.recordings.storage import Store
 from labline.schemas.avro import Schema
@@ -107,7 +108,7 @@ def test_labels_are_recorded_in_the_order_in_which_they_came(late: tuple[str, ..
 def test_rows_out_of_order_are_sorted_as_far_as_memory_goes(
     late: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_order, "SORT_MAX_ROWS", 17)
+    monkeypatch.setattr(order, "SORT_MAX_ROWS", 17)
     told = labline(*late)
     assert "LL-IMPORT-ORDER: more than 17 rows" in told
     assert "record late.labels from a copy of the file that is sorted by its event time" in told
@@ -244,7 +245,8 @@ def test_of_two_that_record_into_one_folder_one_waits(
 
     def record() -> None:
         try:
-            record_file(["rain.events", "rain.labels"], file, str(out), space)
+            topics = ["rain.events", "rain.labels"]
+            record_file(topics, file, str(out), space, say=print, progress=counting)
         except LablineError as error:
             refused.append(error)
 

@@ -1,30 +1,29 @@
-"""``labline record --file``: a file's rows as the topics that they would have been published to."""
+"""A file's rows recorded as the topics that they would have been published to.
+
+``labline record --file`` comes here. Rows are checked, keyed and put in the order of event time,
+each topic by itself: labels come later than their events, so a file that is in order of one is not
+in that of the other. A row that a topic's schema rejects refuses the file: nothing is recorded.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-import typer
-
-from labline.engine.cli.shared.progress import counting
 from labline.engine.errors import LablineError
-from labline.lab_replay.histories.history import FROM_FILE
-from labline.lab_replay.histories.order import in_time_order
+from labline.engine.tables.order import in_time_order
+from labline.engine.tables.rows import Row, csv_rows, json_rows, table_rows
+from labline.engine.tables.table import CSV, PARQUET, form_of, lines_of, table_of
+from labline.engine.workspace.workspace import Workspace, known
+from labline.lab_replay.histories.file_history import FROM_FILE
+from labline.lab_replay.histories.line_recording import Progress, Say
 from labline.lab_replay.recordings.partition_files import Spread
 from labline.lab_replay.recordings.recording_format import MANIFEST, Manifest, write_manifest
 from labline.lab_replay.recordings.unfinished import begin_anew
+from labline.schemas.avro import Rejection, Schema, SchemaViolation
 from labline.topics.partitioning import partition_of
 
-if TYPE_CHECKING:
-    from labline.engine.publish.rows import Row
-    from labline.engine.workspace.workspace import Workspace
-    from labline.lab_replay.histories.tables import Table
-    from labline.schemas.avro import Schema
-
 REJECTED_SHOWN = 10
-CSV, PARQUET = (".csv", ".tsv"), ".parquet"
-
 
 #: Event time, partition, key, value.
 Timed: TypeAlias = tuple[int, int, bytes, bytes]
@@ -39,13 +38,21 @@ class _Source(NamedTuple):
         Where its columns that are no field of the topic are put.
     """
 
-    space: "Workspace"
+    space: Workspace
     file: Path
     topic: str
     unknown: dict[str, list[str]]
 
 
-def record_file(topics: list[str], file: Path, out: str, workspace: Path | None) -> Manifest:
+def record_file(
+    topics: list[str],
+    file: Path,
+    out: str,
+    workspace: Path | None,
+    *,
+    say: Say,
+    progress: Progress,
+) -> Manifest:
     """Record a file as each of `topics` takes its rows: checked, keyed, in order of event time.
 
     Labels come later than their events, so a file that is in order of one is not in that of the
@@ -58,21 +65,19 @@ def record_file(topics: list[str], file: Path, out: str, workspace: Path | None)
         rows; ``LL-IMPORT-ORDER`` when a topic's rows are out of order and too many to sort;
         ``LL-RECORDING-EXISTS``. Nothing is recorded then.
     """
-    from labline.engine.workspace.workspace import Workspace
-
     if not file.is_file():
         raise LablineError("LL-FILE-MISSING", f"there is no file {file}", "name one that is there")
     space, unknown = Workspace.find(workspace), dict[str, list[str]]()
     begin_anew(out)
-    with counting("recording", None) as progress, ExitStack() as stack:
+    with progress("recording", None) as step, ExitStack() as stack:
         spreads = {
-            topic: _spread(_Source(space, file, topic, unknown), stack, progress)
+            topic: _spread(_Source(space, file, topic, unknown), stack, step)
             for topic in dict.fromkeys(topics)
         }
         with begin_anew(out).alone():
             manifest = _kept(out, file, spreads)
     if left_out := _in_none(unknown):
-        typer.echo(f"columns that no recorded topic has, so left out: {left_out}", err=True)
+        say(f"columns that no recorded topic has, so left out: {left_out}")
     return manifest
 
 
@@ -84,14 +89,14 @@ def _in_none(unknown: dict[str, list[str]]) -> str:
     )
 
 
-def _spread(source: _Source, stack: ExitStack, progress: Callable[[int], None]) -> Spread:
+def _spread(source: _Source, stack: ExitStack, step: Callable[[int], None]) -> Spread:
     """Return a topic's records in order of time; only rows that are not in it are held."""
     spread, latest_ms, ascending = stack.enter_context(Spread()), None, True
     for time_ms, partition, key, value in _records(source, spread):
         spread.add(partition, time_ms, key, value)
         ascending = ascending and (latest_ms is None or latest_ms <= time_ms)
         latest_ms = time_ms
-        progress(1)
+        step(1)
     if ascending:
         return spread
     ordered = stack.enter_context(Spread())
@@ -128,9 +133,6 @@ def _kept(out: str, file: Path, spreads: dict[str, Spread]) -> Manifest:
 
 
 def _records(source: _Source, spread: Spread) -> Iterator[Timed]:
-    from labline.engine.workspace.workspace import known
-    from labline.schemas.avro import Rejection, SchemaViolation
-
     space, topic = source.space, source.topic
     topics = space.topics()
     declared = topics[known(topic, topics, "TOPIC", "topics/")]
@@ -143,7 +145,7 @@ def _records(source: _Source, spread: Spread) -> Iterator[Timed]:
             'give the field that tells when it happened "event_time": true in the .avsc',
         )
     spread.partitions = declared.partitions
-    rejects = _Rejects(schema.name, "row" if _is_parquet(source.file) else "line")
+    rejects = _Rejects(schema.name, "row" if form_of(source.file) == PARQUET else "line")
     for row in _rows(source, schema):
         if row.datum is None:
             continue  # a row that is no record of this topic, as its schema says
@@ -166,56 +168,34 @@ def _records(source: _Source, spread: Spread) -> Iterator[Timed]:
 
 
 class _Rejects:
-    """Rows that a schema does not take: all are counted, the first are told."""
+    """Rows that a schema does not take: all are counted, the first are named."""
 
     def __init__(self, name: str, unit: str) -> None:
-        self._name, self._unit, self._told, self._count = name, unit, list[str](), 0
+        self._name, self._unit, self._first, self._count = name, unit, list[str](), 0
 
     def add(self, line: int, why: str) -> None:
         self._count += 1
-        if len(self._told) < REJECTED_SHOWN:
-            self._told.append(f"{self._unit} {line}: {why}")
+        if len(self._first) < REJECTED_SHOWN:
+            self._first.append(f"{self._unit} {line}: {why}")
 
     def refuse(self) -> None:
         if not self._count:
             return
-        left = self._count - len(self._told)
+        left = self._count - len(self._first)
         more = f"; and {left:,} more" if left else ""
         raise LablineError(
             "LL-RECORDING-ROWS",
-            f"{self._count:,} rows are no {self._name}: {'; '.join(self._told)}{more}",
+            f"{self._count:,} rows are no {self._name}: {'; '.join(self._first)}{more}",
             "mend or remove them: no row is left out silently",
         )
 
 
-def _is_parquet(file: Path) -> bool:
-    return file.name.lower().endswith(PARQUET)
-
-
-def _rows(source: _Source, schema: "Schema") -> "Iterator[Row]":
-    from labline.engine.publish.rows import csv_rows, json_rows
-    from labline.lab_replay.histories.tables import lines_of, table_of
-
+def _rows(source: _Source, schema: Schema) -> Iterator[Row]:
     unknown = source.unknown[source.topic] = []  # there may be none
-    on_unknown = unknown.extend
-
-    if _is_parquet(source.file):
-        return _table_rows(table_of(source.file), schema, on_unknown)
-    if source.file.name.lower().removesuffix(".gz").endswith(CSV):
-        return csv_rows(lines_of(source.file), schema, on_unknown)
+    form = form_of(source.file)
+    if form == PARQUET:
+        table = table_of(source.file)
+        return table_rows(table.header, table.rows(), schema, unknown.extend)
+    if form == CSV:
+        return csv_rows(lines_of(source.file), schema, unknown.extend)
     return json_rows(lines_of(source.file), schema)
-
-
-def _table_rows(
-    table: "Table", schema: "Schema", on_unknown: Callable[[list[str]], None]
-) -> "Iterator[Row]":
-    """Yield a table's rows by its columns, as `csv_rows` does for what is written so."""
-    from labline.engine.publish.cells import Cells
-    from labline.engine.publish.rows import Row
-
-    cells = Cells(schema, table.header)
-    on_unknown(cells.unknown)
-    for number, found in table.rows():
-        if found is not None:
-            raw = dict(zip(table.header, found, strict=True))
-            yield Row(number, raw, cells.datum(found))

@@ -5,27 +5,29 @@ from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 from labline.engine.errors import LablineError
-from labline.lab_replay.histories.tables import bad
 
 SORT_MAX_ROWS = 1_000_000
 
 Timed = TypeVar("Timed", bound=tuple[Any, ...])
 
 
+SORT_REMEDY = "sort the file by its time"
+
+
 def in_time_order(
-    rows: Iterable[Timed], remedy: str = "sort the file by its time"
+    rows: Iterable[Timed], remedy: str = SORT_REMEDY, code: str = "LL-IMPORT-ORDER"
 ) -> Iterator[Timed]:
     """Yield rows, which begin with their times, by time; equal ones as they came.
 
     Parameters
     ----------
-    remedy
-        What to do where they are too many.
+    remedy, code
+        What to do where they are too many, and what that error is called.
 
     Raises
     ------
     LablineError
-        ``LL-IMPORT-ORDER`` when they are too many.
+        `code` when they are more than `SORT_MAX_ROWS`.
 
     Examples
     --------
@@ -35,15 +37,13 @@ def in_time_order(
     kept: list[Timed] = []
     for row in rows:
         if len(kept) == SORT_MAX_ROWS:
-            raise _too_many(remedy)
+            raise _too_many(remedy, code)
         kept.append(row)
     kept.sort(key=lambda row: row[0])
     yield from kept
 
 
-def as_due(
-    rows: Iterable[tuple[int, Timed]], remedy: str = "sort the file by its time"
-) -> Iterator[Timed]:
+def as_due(rows: Iterable[tuple[int, Timed]], remedy: str = SORT_REMEDY) -> Iterator[Timed]:
     """Yield rows, each known at a time and due then or later, by the times when they are due.
 
     They are what `in_time_order` gives; in memory are only those that are waited for.
@@ -68,27 +68,11 @@ def as_due(
         while waiting and waiting[0][0] < known_ms:
             yield heappop(waiting)[2]
         if len(waiting) == SORT_MAX_ROWS:
-            raise _too_many(remedy)
+            raise _too_many(remedy, "LL-IMPORT-ORDER")
         heappush(waiting, (row[0], number, row))
     while waiting:
         yield heappop(waiting)[2]
 
 
-def is_ascending(times_ms: Iterable[int]) -> bool:
-    """Tell whether no time is before one that came earlier.
-
-    Examples
-    --------
-    >>> is_ascending([1, 1, 3]), is_ascending([2, 1])
-    (True, False)
-    """
-    latest_ms = None
-    for time_ms in times_ms:
-        if latest_ms is not None and time_ms < latest_ms:
-            return False
-        latest_ms = time_ms
-    return True
-
-
-def _too_many(remedy: str) -> LablineError:
-    return bad("ORDER", f"more than {SORT_MAX_ROWS:,} rows are not sorted in memory", remedy)
+def _too_many(remedy: str, code: str) -> LablineError:
+    return LablineError(code, f"more than {SORT_MAX_ROWS:,} rows are not sorted in memory", remedy)

@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 
 from labline.engine.errors import LablineError
-from labline.lab_replay.histories import order
-from labline.lab_replay.histories.history import ImportedHistory, history_of
-from labline.lab_replay.histories.order import as_due, in_time_order
-from labline.lab_replay.histories.tables import ENDINGS, table_of
+from labline.engine.tables import order
+from labline.engine.tables.order import as_due, in_time_order
+from labline.engine.tables.roles import Roles
+from labline.engine.tables.table import ENDINGS, table_of
+from labline.lab_replay.histories.file_history import FileHistory, file_history
 
 
-def imported(tmp_path: Path, name: str, content: str | bytes, **told: Any) -> ImportedHistory:
+def imported(tmp_path: Path, name: str, content: str | bytes, **said: Any) -> FileHistory:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return history_of(path, cache_dir=tmp_path / "cache", **told)
+    return file_history(path, Roles(**said), cache_dir=tmp_path / "cache")
 
 
-def times_ms(history: ImportedHistory, topic: str) -> list[int]:
+def times_ms(history: FileHistory, topic: str) -> list[int]:
     return [record[1] for batch in history.recording.records(topic, 0) for record in batch]
 
 
@@ -44,18 +45,18 @@ def test_a_word_is_a_value_where_there_is_a_null(tmp_path: Path, form: str) -> N
         parquet.write_table(pyarrow.Table.from_pylist(rows), path)
     else:
         path.write_text("\n".join(map(json.dumps, rows)))
-    history = history_of(path, cache_dir=tmp_path / "cache")
+    history = file_history(path, cache_dir=tmp_path / "cache")
     assert history.line.classes == ("Dent", "None", "Scratch")
     assert history.line.features.numeric == ("x",)
     assert history.recording.manifest.topics["a.labels"][0].records == len(rows) - 1
-    assert history.understood.remarks == (f"1 of {len(rows)} rows have no label",)
+    assert history.proposal.remarks == (f"1 of {len(rows)} rows have no label",)
 
 
 def test_a_word_that_is_taken_as_no_value_is_told(tmp_path: Path) -> None:
     lines = ["x,kind,label", *(f"{r['x']},{r['kind']},{r['label']}" for r in ROWS), "NA,b,"]
     history = imported(tmp_path, "a.csv", "\n".join(lines))
     assert history.line.classes == ("Dent", "Scratch")
-    assert history.understood.remarks == (
+    assert history.proposal.remarks == (
         "15 of 31 rows have no kind ('NA': 15)",
         "11 of 31 rows have no label ('None': 10)",
     )
@@ -67,7 +68,7 @@ def test_a_word_that_is_taken_as_no_value_is_told(tmp_path: Path) -> None:
 def test_numbers_are_times_by_how_large_they_are(tmp_path: Path, per_s: int, form: str) -> None:
     rows = "".join(f"{(1_357_000_000 + n) * per_s},{n % 3},{n % 2}\n" for n in range(9))
     history = imported(tmp_path, "a.csv", f"timestamp,x,label\n{rows}")
-    assert (history.understood.time_form, history.understood.remarks) == (form, ())
+    assert (history.proposal.time_form, history.proposal.remarks) == (form, ())
     assert times_ms(history, "a.events") == [(1_357_000_000 + n) * 1_000 for n in range(9)]
 
 
@@ -160,14 +161,14 @@ def test_a_parquet_file_that_ends_in_the_middle_or_leaves_the_calendar(tmp_path:
     with pytest.raises(
         LablineError, match=r"LL-IMPORT-FILE: a\.parquet cannot be read after row 0"
     ):
-        history_of(path, cache_dir=tmp_path / "cache")
+        file_history(path, cache_dir=tmp_path / "cache")
     whole = pyarrow.table({"x": list(range(9_000)), "label": [n % 2 for n in range(9_000)]})
     parquet.write_table(whole, path, compression="zstd")
     content = bytearray(path.read_bytes())
     content[4:40] = b"\xff" * 36  # a page's own header
     path.write_bytes(content)
     with pytest.raises(LablineError, match=r"LL-IMPORT-FILE: a\.parquet cannot be read"):
-        history_of(path, cache_dir=tmp_path / "cache")
+        file_history(path, cache_dir=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("ending", [ending for ending in ENDINGS if ending != ".parquet"])
@@ -182,8 +183,8 @@ def test_every_ending_that_is_told_is_taken(tmp_path: Path, ending: str) -> None
 def test_blank_lines_before_the_first_hide_nothing(tmp_path: Path) -> None:
     told = imported(
         tmp_path, "a.csv", "\ufeff\n \nid;time;x;label\n1;2013-01-01;1;0\n2;2013-01-02;1;1\n"
-    ).understood
-    assert told.roles[:2] == ("id", "time")
+    ).proposal
+    assert told.roles[:2] == (("id",), "time")
     with pytest.raises(LablineError, match="line 5 has 1 cells"):
         imported(tmp_path, "a.csv", "\n\nx;label\n1;0\n2\n")
 

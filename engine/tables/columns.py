@@ -1,4 +1,4 @@
-"""What the columns of a CSV look like: types, gaps, ranges, told from every one of its cells."""
+"""What the columns of a file look like: types, gaps, ranges, as every one of their cells tells."""
 
 import math
 import re
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+EVENT_TIME = "event_time"  # what the field of an event's time is called: no column's own
 CATEGORIES_MAX = 50  # a text with more different values is no category
 NAME_MAX = 40
 ODD_MAX = 20  # so many cells that are no number are kept of a column
@@ -136,7 +137,7 @@ class Seen:
         self._low, self._high = min(self._low, number), max(self._high, number)
 
     def column(self, name: str) -> Column:
-        """Return what the cells told."""
+        """Return what the cells have shown."""
         empty = self._longest == 0
         whole = self._whole and self._low >= -LONG_MAX and self._high <= LONG_MAX
         if self._truth and not empty:

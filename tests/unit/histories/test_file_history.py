@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from labline.engine.errors import LablineError
-from labline.lab_replay.histories.history import ImportedHistory, history_of, import_table
+from labline.engine.tables.roles import Roles
+from labline.lab_replay.histories.file_history import FileHistory, file_history
 
 CSV = """\
 id,when,place,wet,temp,label
@@ -18,21 +19,28 @@ d,2013-01-01T03:00:00Z,x,false,4,no
 """
 
 
-def imported(tmp_path: Path, text: str, name: str = "rain.csv", **told: Any) -> ImportedHistory:
+def roles(**said: Any) -> Roles:
+    """Return what a person said, with an id as one name."""
+    if isinstance(said.get("id"), str):
+        said["id"] = (said["id"],)
+    return Roles(**said)
+
+
+def imported(tmp_path: Path, text: str, name: str = "rain.csv", **said: Any) -> FileHistory:
     path = tmp_path / name
     path.write_text(text)
-    return history_of(path, cache_dir=tmp_path / "cache", **told)
+    return file_history(path, roles(**said), cache_dir=tmp_path / "cache")
 
 
-def events(history: ImportedHistory) -> list[dict[str, Any]]:
+def events(history: FileHistory) -> list[dict[str, Any]]:
     return _decoded(history, history.line.events, history.event_schema)
 
 
-def labels(history: ImportedHistory) -> list[dict[str, Any]]:
+def labels(history: FileHistory) -> list[dict[str, Any]]:
     return _decoded(history, history.line.labels or "", history.label_schema)
 
 
-def _decoded(history: ImportedHistory, topic: str, schema: Any) -> list[dict[str, Any]]:
+def _decoded(history: FileHistory, topic: str, schema: Any) -> list[dict[str, Any]]:
     found = []
     for batch in history.recording.records(topic, 0):
         for _, time_ms, _, value, _ in batch:
@@ -65,7 +73,7 @@ def test_a_csv_becomes_history(tmp_path: Path) -> None:
         {"id": "b", "event_time": START_MS + HOUR_MS, "label": False},
         {"id": "d", "event_time": START_MS + 3 * HOUR_MS, "label": False},
     ]
-    assert history.understood.left_out == {}
+    assert history.proposal.left_out == {}
 
 
 def test_the_same_file_is_imported_once(tmp_path: Path) -> None:
@@ -96,7 +104,7 @@ def test_other_forms_give_the_same_history(tmp_path: Path, form: str) -> None:
         path.write_bytes(gzip.compress(text.encode()))
     else:
         path.write_text(text)
-    history = history_of(path, time="when", cache_dir=tmp_path / "cache")
+    history = file_history(path, Roles(time="when"), cache_dir=tmp_path / "cache")
     expected = imported(tmp_path, CSV, time="when")
     assert history.line == expected.line
     assert events(history) == events(expected)
@@ -131,7 +139,7 @@ def test_kinds(tmp_path: Path) -> None:
 def test_a_text_with_too_many_values_is_no_feature(tmp_path: Path) -> None:
     text = "x,note,target\n" + "".join(f"{n},note {n},{n % 2}\n" for n in range(60))
     history = imported(tmp_path, text)
-    assert history.understood.left_out == {"note": "text with more than 50 different values"}
+    assert history.proposal.left_out == {"note": "text with more than 50 different values"}
     assert history.line.features.categorical == ()
 
 
@@ -149,7 +157,7 @@ def timed(known: Known, name: str = "labeled_at", days: int = 200) -> str:
 
 def test_a_column_that_tells_when_labels_came_is_no_feature(tmp_path: Path) -> None:
     history = imported(tmp_path, timed(lambda n, ms: ms + (n % 5) * DAY_MS))
-    told = history.understood
+    told = history.proposal
     assert (told.roles.label_time, told.label_form) == ("labeled_at", "epoch_ms")
     assert set(told.guessed) == {"time", "label", "label_time"}
     assert history.line.features.numeric == ("x",)
@@ -159,7 +167,7 @@ def test_a_column_that_tells_when_labels_came_is_no_feature(tmp_path: Path) -> N
     assert times_ms[-1] == START_MS + 203 * DAY_MS
     named = imported(
         tmp_path, timed(lambda _, ms: ms + DAY_MS, "settled"), label_time="settled"
-    ).understood
+    ).proposal
     assert (named.roles.label_time, "label_time" in named.guessed) == ("settled", False)
 
 
@@ -177,23 +185,23 @@ def test_what_seems_to_be_the_labels_time_is_no_feature_either(
 ) -> None:
     text = timed(known).replace("ts,", f"{time},", 1)
     history = imported(tmp_path, text)
-    assert history.understood.roles.label_time is None
+    assert history.proposal.roles.label_time is None
     assert "labeled_at" not in (*history.line.features.numeric, *history.line.features.categorical)
-    assert why in history.understood.left_out["labeled_at"]
+    assert why in history.proposal.left_out["labeled_at"]
     if "would" not in why:  # a person's word stands, but for what cannot be read
         with pytest.raises(LablineError, match=r"LL-IMPORT-(TIME|ROWS)"):
             imported(tmp_path, text, label_time="labeled_at")
         return
-    told = imported(tmp_path, text, label_time="labeled_at").understood
+    told = imported(tmp_path, text, label_time="labeled_at").proposal
     assert told.remarks == ("10 of 200 labels have a time before their events: lost",)
 
 
 def test_small_numbers_are_times_only_when_a_person_says_so(tmp_path: Path) -> None:
     text = "weight,time,chick\n42.5,0,1\n51,2,1\n59,4,1\n"
     history = imported(tmp_path, text, label="weight")
-    assert (history.understood.time_form, history.understood.roles.time) == (None, None)
+    assert (history.proposal.time_form, history.proposal.roles.time) == (None, None)
     assert history.line.features.numeric == ("time", "chick")
-    assert "time would be before 1990" in history.understood.remarks[0]
+    assert "time would be before 1990" in history.proposal.remarks[0]
     history = imported(tmp_path, text, label="weight", time="time")
     assert [datum["event_time"] for datum in events(history)] == [0, 2_000, 4_000]
 
@@ -208,7 +216,7 @@ def test_what_is_left_out_is_told_with_its_reason(tmp_path: Path) -> None:
     header = ["time", "order_id", "none", "comma", "many", "odd", "nested", "note", "few", "label"]
     text = "\n".join(";".join(row) for row in (header, *(cells(n) for n in range(60))))
     told = imported(tmp_path, text.replace('"', "'"))
-    assert told.understood.left_out == {
+    assert told.proposal.left_out == {
         "time": "is no time in line 52 ('soon')",
         "none": "empty",
         "comma": "numbers with a decimal comma, such as '0,5'",
@@ -217,7 +225,7 @@ def test_what_is_left_out_is_told_with_its_reason(tmp_path: Path) -> None:
         "nested": "objects or lists",
         "note": "text with more than 50 different values",
     }
-    assert told.understood.remarks == (
+    assert told.proposal.remarks == (
         "time is no time in line 52 ('soon'): mend it, or name another with --time",
         "few is taken as text: numbers with a decimal comma, such as '0,5'",
         "order_id is a feature, as a quantity: if it is a name, take it out of the file",
@@ -265,19 +273,19 @@ def test_bad_json_and_bad_files_are_said(tmp_path: Path) -> None:
         imported(tmp_path, text, "a.jsonl")
     for name in ("a.xlsx", "none.csv"):
         with pytest.raises(LablineError, match="LL-IMPORT-FILE"):
-            history_of(tmp_path / name, cache_dir=tmp_path)
+            file_history(tmp_path / name, cache_dir=tmp_path)
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(CSV.encode())[:-9])
     (tmp_path / "latin.csv").write_bytes(b"x,label\n\xe9,1\n")
     (tmp_path / "no.parquet").write_bytes(b"PAR1")
     for name in ("cut.csv.gz", "latin.csv", "no.parquet"):
         with pytest.raises(LablineError, match="LL-IMPORT-FILE"):
-            history_of(tmp_path / name, cache_dir=tmp_path / "cache")
+            file_history(tmp_path / name, cache_dir=tmp_path / "cache")
 
 
 def test_phishing(tmp_path: Path) -> None:
     datasets = pytest.importorskip("river.datasets")
     path = Path(datasets.Phishing().path)
-    history = history_of(path, cache_dir=tmp_path)
+    history = file_history(path, cache_dir=tmp_path)
     names = history.line.features.numeric
     got = events(history)
     expected = list(datasets.Phishing())
@@ -286,10 +294,8 @@ def test_phishing(tmp_path: Path) -> None:
     assert len(got) == 1_250
 
 
-def test_a_recording_of_a_file(tmp_path: Path) -> None:
+def test_a_recording_of_a_file_names_no_cluster(tmp_path: Path) -> None:
     path = tmp_path / "rain.csv"
     path.write_text(CSV)
-    history = import_table(path, tmp_path / "out")
+    history = file_history(path, cache_dir=tmp_path / "cache")
     assert history.recording.manifest.cluster == "none"
-    with pytest.raises(LablineError, match="LL-IMPORT-EXISTS"):
-        import_table(path, tmp_path / "out")

@@ -1,6 +1,11 @@
-"""Times as people's files write them, read as milliseconds since 1970, UTC."""
+"""Times as people's files write them, read as milliseconds since 1970, UTC.
 
-from collections.abc import Callable, Iterable
+A form says how a column's times are written; `time_reader` makes of it what reads a cell. What a
+cell means hangs on form and zone alone, never on the machine that reads it.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -23,9 +28,14 @@ FORMS = (ISO, YEAR, *(day + clock for day in DATES for clock in CLOCKS), *EPOCHS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
-YEARS = range(1500, 2200)  # a number outside of these is no year, and no date without dashes
+#: From 1500 to 2199: a number outside of these is no year, and no date without dashes.
+YEARS_MS = range(
+    (datetime(1500, 1, 1, tzinfo=UTC) - EPOCH) // MILLISECOND,
+    (datetime(2200, 1, 1, tzinfo=UTC) - EPOCH) // MILLISECOND,
+)
 #: From 1973 on, and before the year 5138: 1973 in milliseconds would be that in seconds, and so on.
 EPOCH_RANGE_MS = range(10**11, 10**14)
+UTC_NAMES = ("UTC", "GMT")  # the only names of zones that say the same everywhere
 _PER_MS = {EPOCH_MS: 1, EPOCH_US: 1_000, EPOCH_NS: 1_000_000}
 
 ReadTime: TypeAlias = Callable[[str], int]
@@ -37,7 +47,8 @@ def time_reader(form: str, zone: str = "UTC") -> ReadTime:
     Parameters
     ----------
     form
-        ``iso``, ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``, or a pattern of strptime's.
+        ``iso``, ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``, or a pattern of strptime's,
+        whose ``%Z`` is UTC or GMT: what EST means, only its writer knows.
     zone
         Of times that do not tell their own.
 
@@ -52,6 +63,8 @@ def time_reader(form: str, zone: str = "UTC") -> ReadTime:
     (1357034400000, 1357034400500)
     >>> time_reader("%d.%m.%Y %H:%M", "Europe/Paris")("01.01.2013 11:00")
     1357034400000
+    >>> time_reader("%H:%M %Z", "Europe/Paris")("00:01 UTC") == time_reader("%H:%M")("00:01")
+    True
     """
     if form == EPOCH_S:
         return lambda text: _whole(text, 1000, 1)
@@ -61,28 +74,31 @@ def time_reader(form: str, zone: str = "UTC") -> ReadTime:
     here = _zone(zone)
     if form == ISO:
         return lambda text: _since_1970_ms(datetime.fromisoformat(text.strip()), here)
+    if "%Z" in form:
+        return lambda text: _in_utc(text.strip(), form)
     # the zone is added right below
     return lambda text: _since_1970_ms(datetime.strptime(text.strip(), form), here)  # noqa: DTZ007
 
 
-def fitting_forms(texts: Iterable[str], forms: Iterable[str] = FORMS) -> list[str]:
-    """Return the forms in which every text can be a time, the likeliest first.
+def plausible_time(text: str, read: ReadTime, form: str) -> int | None:
+    """Return the time that a text is in a form; None for no time, or one that nobody would mean.
 
     Examples
     --------
-    >>> fitting_forms(["2013-01-01", "2013-01-02T03:04:05+01:00"])
-    ['iso']
-    >>> fitting_forms(["01/02/2013", "03/04/2013"])
-    ['%m/%d/%Y', '%d/%m/%Y']
-    >>> fitting_forms(["1980"])[0], fitting_forms(["1357034400"]), fitting_forms(["soon"])
-    ('%Y', ['epoch_s'], [])
-    >>> fitting_forms(["1357034400000000"]), fitting_forms(["1357034400000000000"])
-    (['epoch_us'], ['epoch_ns'])
+    >>> [plausible_time(year, time_reader("%Y"), "%Y") for year in ("1980", "0012")]
+    [315532800000, None]
     """
-    left = list(forms)
-    for text in texts:
-        left = [form for form in left if _plausible(text.strip(), form)]
-    return left
+    try:
+        time_ms = read(text)
+    except (ValueError, OverflowError):
+        return None
+    if form == EPOCH_S:
+        plausible = abs(time_ms) < EPOCH_RANGE_MS.stop
+    elif form in EPOCHS:
+        plausible = abs(time_ms) in EPOCH_RANGE_MS
+    else:
+        plausible = time_ms in YEARS_MS
+    return time_ms if plausible else None
 
 
 def twin(form: str) -> str:
@@ -101,24 +117,20 @@ def has_clock(form: str) -> bool:
     return form in (ISO, *EPOCHS) or "%H" in form or "%I" in form
 
 
-def _plausible(text: str, form: str) -> bool:
-    try:
-        time_ms = time_reader(form)(text)
-    except ValueError:
-        return False
-    if form == EPOCH_S:
-        return abs(time_ms) < EPOCH_RANGE_MS.stop
-    if form in EPOCHS:
-        return abs(time_ms) in EPOCH_RANGE_MS
-    return (EPOCH + time_ms * MILLISECOND).year in YEARS
-
-
 def _whole(text: str, scale: int, divisor: int) -> int:
     plain = text.strip().lstrip("-").isdecimal()
     number = int(text) * scale // divisor if plain else float(text) * scale / divisor
     if not abs(number) < 2**63:  # so also what is no number
         raise ValueError("no time")
     return round(number)
+
+
+def _in_utc(text: str, form: str) -> int:
+    for name in UTC_NAMES:  # each as a plain word: strptime's %Z takes this machine's own zone, too
+        with suppress(ValueError):
+            time = datetime.strptime(text, form.replace("%Z", name))  # noqa: DTZ007
+            return _since_1970_ms(time, UTC)
+    raise ValueError("a zone that is not UTC")
 
 
 def _since_1970_ms(time: datetime, here: tzinfo) -> int:

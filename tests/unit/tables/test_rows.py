@@ -3,7 +3,7 @@
 import pytest
 
 from labline.engine.errors import LablineError
-from labline.engine.publish.rows import csv_rows, in_time_order, json_rows
+from labline.engine.tables.rows import by_event_time, csv_rows, json_rows
 from labline.schemas.avro import Rejection, Schema
 
 SCHEMA = Schema.parse(
@@ -157,6 +157,6 @@ def test_rows_in_order_of_time() -> None:
         "a,3,soon,,rain\n",
         "a,4,02.01.2013,,rain\n",
     ]
-    assert [row.line for row in in_time_order(csv_rows(lines, MAPPED), MAPPED)] == [4, 3, 5, 2]
+    assert [row.line for row in by_event_time(csv_rows(lines, MAPPED), MAPPED)] == [4, 3, 5, 2]
     with pytest.raises(LablineError, match="LL-PUBLISH-SORT"):
-        list(in_time_order([], SCHEMA))
+        list(by_event_time([], SCHEMA))

@@ -1,9 +1,10 @@
-"""Cells of a CSV as fields of a record: by the field's name, or as its ``csv`` attribute says.
+"""Cells of a row as fields of a record: by the field's name, or as its ``csv`` attribute says.
 
 ``"csv"`` stands at a field in the ``.avsc`` and means nothing to Avro: ``columns`` (joined with
-``/`` when there are several), ``missing`` (texts that stand for no value), ``time`` and ``zone``
-(of a time in a ``long``), ``true`` and ``false``, ``skip`` (a row with one of these here is no
-record of this topic, such as one whose label is not known).
+``/`` when there are several), ``row`` (the row's number from 1, not a column), ``missing`` (texts
+that stand for no value), ``time`` and ``zone`` (of a time in a ``long``), ``true`` and
+``false``, ``skip`` (a row with one of these here is no record of this topic, such as one whose
+label is not known). Publishing, recording a file and replaying one all read cells here.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from labline.engine.errors import LablineError
-from labline.engine.workspace.times import time_reader
+from labline.engine.tables.times import time_reader
 from labline.schemas.avro import Rejection, Schema
 from labline.schemas.declarations import checked
 from labline.schemas.shape import expand
@@ -31,6 +32,7 @@ class FromCsv(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     columns: list[str] | None = None
+    row: bool = False
     missing: list[str] = []
     time: str | None = None
     zone: str = "UTC"
@@ -84,16 +86,18 @@ class Cells:
     def __init__(self, schema: Schema, header: list[str]) -> None:
         self.header = header
         fields: list[dict[str, Any]] = expand(schema.document)["fields"]
-        found = [(field, _from_csv(schema, field)) for field in fields]
+        sources = [(field, _from_csv(schema, field)) for field in fields]
         places = {name: place for place, name in enumerate(header)}
         plans, taken = [], set()
         absent = []
-        for field, told in found:
-            columns = told.columns or [field["name"]]
+        for field, source in sources:
+            if source.row:
+                continue
+            columns = source.columns or [field["name"]]
             lost = [name for name in columns if name not in places]
             taken.update(columns)
             if not lost:
-                plans.append(_plan(field, told, tuple(places[name] for name in columns)))
+                plans.append(_plan(field, source, tuple(places[name] for name in columns)))
             elif "default" not in field:
                 absent += lost
         twice = sorted(name for name in taken if header.count(name) > 1)
@@ -102,15 +106,28 @@ class Cells:
             raise _columns(schema, absent, twice, self.unknown)
         self._plans = tuple(plans)
         self._skips = [(plan.place, plan.others, plan.skip) for plan in plans if plan.skip]
+        self._numbers = [
+            (field["name"], str if field["type"] == "string" else int)
+            for field, source in sources
+            if source.row
+        ]
         self._defaults = {f["name"]: f["default"] for f in fields if "default" in f}
 
-    def datum(self, cells: list[str]) -> dict[str, object] | Rejection | None:
-        """Return the record that a row says, why it says none, or None for a row to skip."""
+    def datum(self, cells: list[str], row: int = 0) -> dict[str, object] | Rejection | None:
+        """Return the record that a row says, why it says none, or None for a row to skip.
+
+        Parameters
+        ----------
+        row
+            The row's number in its file, from 1.
+        """
         if len(cells) != len(self.header):
             return _rejected("cells", "the line has not as many cells as there are columns")
         if any(_joined(cells, place, others) in words for place, others, words in self._skips):
             return None  # before anything is read: such a row may lack the label's time, too
         datum = dict(self._defaults)
+        for name, number in self._numbers:
+            datum[name] = number(row)
         for name, place, others, missing, nullable, _, read in self._plans:
             cell = cells[place]
             absent = cell in missing
@@ -129,6 +146,16 @@ class Cells:
         return datum
 
 
+def columns_of(schema: Schema) -> list[str]:
+    """Return the columns that a schema's fields are read from."""
+    names: dict[str, None] = {}
+    for field in expand(schema.document)["fields"]:
+        source = _from_csv(schema, field)
+        if not source.row:
+            names.update(dict.fromkeys(source.columns or [field["name"]]))
+    return list(names)
+
+
 def _joined(cells: list[str], place: int, others: tuple[int, ...]) -> str:
     return JOIN.join((cells[place], *(cells[other] for other in others)))
 
@@ -137,19 +164,19 @@ def _from_csv(schema: Schema, field: Mapping[str, Any]) -> FromCsv:
     return checked(FromCsv, field.get("csv", {}), f"{schema.name}.{field['name']}: csv")
 
 
-def _plan(field: Mapping[str, Any], told: FromCsv, places: tuple[int, ...]) -> _Plan:
+def _plan(field: Mapping[str, Any], source: FromCsv, places: tuple[int, ...]) -> _Plan:
     branches = field["type"] if isinstance(field["type"], list) else [field["type"]]
     kinds = [branch if isinstance(branch, str) else branch["type"] for branch in branches]
     nullable = "null" in kinds
-    missing = frozenset(told.missing) | (frozenset({""}) if nullable else frozenset())
-    if told.time is not None:
-        read: Read = time_reader(told.time, told.zone)
-    elif told.true is not None or told.false is not None:
-        read = _words(told.true or [], told.false or [])
+    missing = frozenset(source.missing) | (frozenset({""}) if nullable else frozenset())
+    if source.time is not None:
+        read: Read = time_reader(source.time, source.zone)
+    elif source.true is not None or source.false is not None:
+        read = _words(source.true or [], source.false or [])
     else:
         read = _first_that_reads([_OF_KIND.get(k, json.loads) for k in kinds if k != "null"])
     return _Plan(
-        field["name"], places[0], places[1:], missing, nullable, frozenset(told.skip), read
+        field["name"], places[0], places[1:], missing, nullable, frozenset(source.skip), read
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from labline.engine.workspace.columns import CATEGORIES_MAX, Column
+from labline.engine.tables.columns import CATEGORIES_MAX, Column
 
 _THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}([ ,'_.\u00a0\u202f][0-9]{3})+([.,][0-9]+)?")
 _COMMA = re.compile(r"-?([0-9]+|[0-9]{1,3}([. '\u00a0\u202f][0-9]{3})+),[0-9]+")
@@ -16,17 +16,17 @@ def no_number(column: Column) -> str | None:
 
     Examples
     --------
-    >>> from labline.engine.workspace.columns import Seen
-    >>> def told(*cells):
+    >>> from labline.engine.tables.columns import Seen
+    >>> def reason(*cells):
     ...     seen = Seen("x")
     ...     for cell in cells:
     ...         seen.add(cell)
     ...     return no_number(seen.column("x"))
-    >>> told("1,5", "2,25"), told("1,234", "999")
+    >>> reason("1,5", "2,25"), reason("1,234", "999")
     ("numbers with a decimal comma, such as '1,5'", "thousands with a sign between, as in '1,234'")
-    >>> told("1.5", "inf", "2"), told('{"a": 1}')
+    >>> reason("1.5", "inf", "2"), reason('{"a": 1}')
     ("numbers but for 'inf'", 'objects or lists')
-    >>> told("rain", "sun"), told("1", "2")
+    >>> reason("rain", "sun"), reason("1", "2")
     (None, None)
     """
     odd = column.odd
@@ -51,14 +51,14 @@ def why_unused(column: Column) -> str:
 
     Examples
     --------
-    >>> from labline.engine.workspace.columns import Seen
+    >>> from labline.engine.tables.columns import Seen
     >>> why_unused(Seen("x").column("x"))
     'empty'
     """
     if not column.longest:
         return "empty"
-    if (told := no_number(column)) is not None:
-        return told
+    if (why := no_number(column)) is not None:
+        return why
     if column.values is None:
         return f"text with more than {CATEGORIES_MAX} different values"
     if len(column.values) == 1:
@@ -68,5 +68,5 @@ def why_unused(column: Column) -> str:
 
 def to_mend(columns: Iterable[Column]) -> list[str]:
     """Return which columns are taken as text though they look like something else."""
-    told = ((column.header, no_number(column)) for column in columns)
-    return [f"{header} is taken as text: {what}" for header, what in told if what is not None]
+    reasons = ((column.header, no_number(column)) for column in columns)
+    return [f"{header} is taken as text: {why}" for header, why in reasons if why is not None]
