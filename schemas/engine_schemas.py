@@ -17,7 +17,7 @@ def engine_schema(name: str) -> Schema:
     >>> engine_schema("labline.Score").field_names[:3]
     ('id', 'event_time_ms', 'answer')
     """
-    path = files("schemas") / "avsc" / f"{name}.avsc"
+    path = files("labline.schemas") / "avsc" / f"{name}.avsc"
     if not path.is_file():
         raise LablineError("LL-SCHEMA-UNKNOWN", f"labline has no schema {name}", "check the name")
     return Schema.parse(json.loads(path.read_text("utf-8")))
