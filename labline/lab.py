@@ -31,7 +31,7 @@ from labline.lab_replay.experiments.frames import FrameKind, recording_frame
 from labline.lab_replay.experiments.outcome import Outcome
 from labline.lab_replay.experiments.run import load_costs, run_experiment, trial_of
 from labline.lab_replay.histories.history import History as ReadHistory
-from labline.lab_replay.histories.history import history_of
+from labline.lab_replay.histories.history import Source
 
 __all__ = ["History", "Outcome", "load", "run"]
 
@@ -161,7 +161,8 @@ def load(
     ids = (id,) if isinstance(id, str) else tuple(id or ())
     said = Roles(ids, time, key, label, label_time, label_true, kind, time_format, zone)
     place = None if workspace is None else Path(workspace)
-    return History(history_of(str(source), line, said, workspace=place, say=_say, progress=_quiet))
+    named = Source(str(source), line, said, place)
+    return History(named.history(say=_say, progress=_quiet))
 
 
 def run(

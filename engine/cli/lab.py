@@ -78,12 +78,12 @@ def replay(
     from labline.engine.tables.roles import Roles
     from labline.lab_replay.experiments.experiment import Experiment
     from labline.lab_replay.experiments.models import named
-    from labline.lab_replay.histories.history import history_of
+    from labline.lab_replay.histories.history import Source
 
     said = Roles(
         tuple(identity or ()), time, key, label, label_time, label_true, kind, time_format, zone
     )
-    past = history_of(source, line, said, workspace=workspace, say=_say, progress=counting)
+    past = Source(source, line, said, workspace).history(say=_say, progress=counting)
     if past.proposal is not None:
         for sentence in replay_lines(Path(source).name, past.proposal):
             _say(sentence)

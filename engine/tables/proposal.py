@@ -139,7 +139,7 @@ class _Made:
         columns = list(found.columns.values())
         joined = free_name("id" if roles.id else ROW, [EVENT_TIME, *(c.name for c in columns)])
         self.id = found.columns[roles.id[0]].name if len(roles.id) == 1 else joined
-        self.key = found.columns[roles.key].name if roles.key else self.id
+        self.key = self.id if roles.key is None else found.columns[roles.key].name
         # the key may tell something, too
         used = {*roles.id, roles.time, roles.label, roles.label_time}
         free = [c for c in columns if c.header not in used]

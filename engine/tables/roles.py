@@ -109,18 +109,20 @@ def roles_of(table: Table, said: Roles, *, needs_label: bool) -> Roles:
     roles = _named(table, said)
     taken = set(roles.columns)
 
-    def guessed(names: frozenset[str]) -> str | None:
+    def guessed(name: str | None, names: frozenset[str]) -> str | None:
+        if name is not None:
+            return name
         free = (name for name in table.header if name not in taken and name.lower() in names)
         return next(free, None)
 
-    label = roles.label or guessed(LABEL_NAMES)
+    label = guessed(roles.label, LABEL_NAMES)
     if label is None and needs_label and roles.kind != "anomaly":
         label = _last_if_truth(table, taken)
     _check_kind(table, roles, label)
-    identity = guessed(ID_NAMES) if not roles.id else None
+    identity = guessed(None, ID_NAMES)
     roles = roles._replace(
-        id=roles.id or ((identity,) if identity else ()),
-        time=roles.time or guessed(TIME_NAMES),
+        id=roles.id or (() if identity is None else (identity,)),
+        time=guessed(roles.time, TIME_NAMES),
         label=label,
     )
     if label is not None and roles.label_time is None:

@@ -70,8 +70,9 @@ class Survey:
     @property
     def guessed(self) -> tuple[str, ...]:
         """The roles that nobody named."""
+        empty = (None, ())
         both = zip(COLUMN_ROLES, self.roles, self.said, strict=False)
-        return tuple(role for role, name, said in both if name and not said)
+        return tuple(role for role, name, said in both if name not in empty and said in empty)
 
 
 def survey(table: Table, said: Roles, scope: Scope) -> Survey:

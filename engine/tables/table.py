@@ -10,6 +10,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
@@ -120,13 +121,12 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _csv(path: Path, family: str) -> Table:
-    def rows() -> Iterator[Row]:
-        found = csv_table(lines_of(path, family))
-        next(found, None)
-        return found
+    def numbered() -> Iterator[Row]:
+        return csv_table(lines_of(path, family))
 
-    _, header = next(csv_table(lines_of(path, family)), (0, []))
-    return Table(header if isinstance(header, list) else [], rows, family=family)
+    _, header = next(numbered(), (0, []))
+    names = header if isinstance(header, list) else []
+    return Table(names, lambda: islice(numbered(), 1, None), family=family)
 
 
 def _json(path: Path, family: str) -> Table:

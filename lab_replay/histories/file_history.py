@@ -73,23 +73,46 @@ def file_history(path: Path, said: Roles = NOTHING_SAID, *, cache_dir: Path) -> 
     LablineError
         ``LL-IMPORT-…``, with what was found and what to write instead.
     """
-    table, name = table_of(path), _name(path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    digest.update(json.dumps([VERSION, path.name, *said]).encode())
-    folder = cache_dir / f"{name}-{digest.hexdigest()[:16]}"
-    whole = _whole(folder)
-    if whole is not None:
-        return whole
-    shutil.rmtree(folder, ignore_errors=True)
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    draft = cache_dir / f".{folder.name}.{secrets.token_hex(4)}"
-    try:
-        _write(table, propose(table, name, said, REPLAY)[0], draft)
-        _rename(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return _load(folder)
+    return _File(path, said, cache_dir).history()
+
+
+class _File:
+    """A file on its way to a history."""
+
+    def __init__(self, path: Path, said: Roles, cache_dir: Path) -> None:
+        self.path, self.said, self.cache_dir = path, said, cache_dir
+        self.name = _name(path)
+
+    def history(self) -> FileHistory:
+        """Return the history that was made before, or make it."""
+        table = table_of(self.path)
+        with self.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+        digest.update(json.dumps([VERSION, self.path.name, *self.said]).encode())
+        folder = self.cache_dir / f"{self.name}-{digest.hexdigest()[:16]}"
+        return _whole(folder) or self._made(folder, table)
+
+    def _made(self, folder: Path, table: Table) -> FileHistory:
+        shutil.rmtree(folder, ignore_errors=True)
+        self.cache_dir.mkdir(parents=True, exist_ok=True)
+        draft = self.cache_dir / f".{folder.name}.{secrets.token_hex(4)}"
+        try:
+            self._write(draft, table)
+            _rename(draft, folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return _load(folder)
+
+    def _write(self, folder: Path, table: Table) -> None:
+        proposal, _ = propose(table, self.name, self.said, REPLAY)
+        line, event_schema, label_schema = _declared(proposal)
+        records = FileRecords(table, proposal, event_schema, label_schema)
+        files = {line.events: _written(folder, line.events, records.events())}
+        if line.labels is not None:
+            files[line.labels] = _written(folder, line.labels, records.labels())
+        (folder / PROPOSAL).write_text(json.dumps(proposal._asdict(), indent=1), "utf-8")
+        topics = {topic: {0: file} for topic, file in files.items()}
+        write_manifest(folder, Manifest.of(FROM_FILE, topics))
 
 
 def _whole(folder: Path) -> FileHistory | None:
@@ -117,17 +140,6 @@ def _declared(proposal: Proposal) -> tuple[Line, Schema, Schema | None]:
     line = Line.parse({**proposal.line, "learner": "single"}, str(proposal.line["name"]))
     labels = proposal.label_schema
     return line, Schema.parse(proposal.event_schema), Schema.parse(labels) if labels else None
-
-
-def _write(table: Table, proposal: Proposal, folder: Path) -> None:
-    line, event_schema, label_schema = _declared(proposal)
-    records = FileRecords(table, proposal, event_schema, label_schema)
-    files = {line.events: _written(folder, line.events, records.events())}
-    if line.labels is not None:
-        files[line.labels] = _written(folder, line.labels, records.labels())
-    (folder / PROPOSAL).write_text(json.dumps(proposal._asdict(), indent=1), "utf-8")
-    topics = {topic: {0: file} for topic, file in files.items()}
-    write_manifest(folder, Manifest.of(FROM_FILE, topics))
 
 
 def _written(folder: Path, topic: str, records: Iterator[Record]) -> PartitionFile:

@@ -1,7 +1,7 @@
 """A history: a recording with the line and the schemas that it is read by.
 
 The lab's commands and `labline.lab.load` come here with what a person named: RECORDING, FILE or
-TOPIC. `history_of` finds out which of them it is, `experiment_history` takes what an experiment's
+TOPIC. `Source` finds out which of them it is, `experiment_history` takes what an experiment's
 file says. Nothing is printed: callers give `say` for sentences and `progress` for a bar, and what
 was guessed of a file comes out as a proposal with remarks.
 """
@@ -9,6 +9,7 @@ was guessed of a file comes out as a proposal with remarks.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from labline.engine.core.line import Line
 from labline.engine.errors import LablineError
@@ -64,20 +65,12 @@ class History:
         return self.proposal.remarks if self.proposal else ()
 
 
-def history_of(
-    source: str,
-    line: str | None = None,
-    said: Roles = NOTHING_SAID,
-    *,
-    workspace: Path | None,
-    say: Say,
-    progress: Progress,
-) -> History:
-    """Return the history that a person named.
+class Source(NamedTuple):
+    """What a person named to be replayed, and what they said of it.
 
-    Parameters
+    Attributes
     ----------
-    source
+    name
         A folder or URL of a recording, a file, or an event topic, which is then recorded.
     line
         Whose past it is; not needed where the workspace has only one line.
@@ -85,23 +78,70 @@ def history_of(
         Of a file: its columns.
     workspace
         Its folder; None: the one that the current folder is in. A file needs none.
-
-    Raises
-    ------
-    LablineError
-        When it is no file, no recording and no topic of the workspace.
     """
-    from labline.engine.models.recipes.functions import look_in
 
-    look_in(workspace_folder(workspace))
-    if source.lower().endswith(ENDINGS):
-        return _of_file(Path(source), said)
-    space = Workspace.find(workspace)
-    if "://" not in source and not Path(source).exists() and source in space.topics():
-        declared = _fitting(space, _line_of(space, source, line))
-        return _of_line(space, declared, record_line(space, declared, say=say, progress=progress))
-    declared = _fitting(space, space.line(line or _only(space, sorted(space.lines()))))
-    return _of_line(space, declared, Recording.open(source))
+    name: str
+    line: str | None = None
+    said: Roles = NOTHING_SAID
+    workspace: Path | None = None
+
+    def history(self, *, say: Say, progress: Progress) -> History:
+        """Return the history that a person named.
+
+        Raises
+        ------
+        LablineError
+            When it is no file, no recording and no topic of the workspace.
+        """
+        from labline.engine.models.recipes.functions import look_in
+
+        look_in(workspace_folder(self.workspace))
+        if self.name.lower().endswith(ENDINGS):
+            return self._of_file()
+        space = Workspace.find(self.workspace)
+        if self._is_topic(space):
+            line = _fitting(space, self._line_of_topic(space))
+            recording = record_line(space, line, say=say, progress=progress)
+        else:
+            line = _fitting(space, self.line or _only(space, sorted(space.lines())))
+            recording = Recording.open(self.name)
+        return _of_line(space, line, recording)
+
+    def _of_file(self) -> History:
+        path = Path(self.name)
+        if not path.is_file():
+            raise LablineError(
+                "LL-FILE-MISSING", f"there is no file {path}", "name one that is there"
+            )
+        made = file_history(path, self.said, cache_dir=HERE / "recordings")
+        return History(
+            made.line,
+            (made.event_schema, made.label_schema),
+            made.recording,
+            NOTHING_ELSE,
+            HERE / "experiments",
+            HERE / "lab",
+            made.proposal,
+        )
+
+    def _is_topic(self, space: Workspace) -> bool:
+        is_place = "://" in self.name or Path(self.name).exists()
+        return not is_place and self.name in space.topics()
+
+    def _line_of_topic(self, space: Workspace) -> str:
+        """Return which line reads the topic's events: the one named, or the only one."""
+        lines = space.lines()
+        reading = sorted(line.name for line in lines.values() if line.events == self.name)
+        wanted = self.line or _only(space, reading or sorted(lines))
+        if wanted not in reading:
+            elsewhere = space.line(wanted).events
+            raise LablineError(
+                "LL-LINE-TOPIC",
+                f"line {wanted} reads its events from {elsewhere}, not from {self.name}",
+                f"labline lab replay {elsewhere}, or --line with one of: "
+                f"{', '.join(reading) or 'no line reads events from there'}",
+            )
+        return wanted
 
 
 def experiment_history(
@@ -123,28 +163,13 @@ def experiment_history(
     from labline.engine.models.recipes.functions import look_in
 
     look_in(space.root)
-    declared = _fitting(space, space.line(line))
+    declared = _fitting(space, line)
     if recording is None:
         taken = record_line(space, declared, bounds, say=say, progress=progress)
     else:
         inside = space.root / recording
         taken = Recording.open(str(inside) if inside.exists() else recording)
     return _of_line(space, declared, taken)
-
-
-def _of_file(path: Path, said: Roles) -> History:
-    if not path.is_file():
-        raise LablineError("LL-FILE-MISSING", f"there is no file {path}", "name one that is there")
-    made = file_history(path, said, cache_dir=HERE / "recordings")
-    return History(
-        made.line,
-        (made.event_schema, made.label_schema),
-        made.recording,
-        NOTHING_ELSE,
-        HERE / "experiments",
-        HERE / "lab",
-        made.proposal,
-    )
 
 
 def _of_line(space: Workspace, line: Line, recording: Recording) -> History:
@@ -168,27 +193,11 @@ def _of_line(space: Workspace, line: Line, recording: Recording) -> History:
     )
 
 
-def _fitting(space: Workspace, line: Line) -> Line:
+def _fitting(space: Workspace, name: str) -> Line:
     """Return the line if it fits its topics and schemas, as for a promotion."""
+    line = space.line(name)
     for finding in check_line(line, space.topics(), space.schema_of):
         raise finding
-    return line
-
-
-def _line_of(space: Workspace, topic: str, name: str | None) -> Line:
-    """Return the line that reads a topic's events: the one named, or the only one."""
-    lines = space.lines()
-    reading = sorted(line.name for line in lines.values() if line.events == topic)
-    if name is None and reading:
-        return lines[_only(space, reading)]
-    line = space.line(name or _only(space, sorted(lines)))
-    if line.events != topic:
-        raise LablineError(
-            "LL-LINE-TOPIC",
-            f"line {line.name} reads its events from {line.events}, not from {topic}",
-            f"labline lab replay {line.events}, or --line with one of: "
-            f"{', '.join(reading) or 'no line reads events from there'}",
-        )
     return line
 
 

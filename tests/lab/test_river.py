@@ -11,9 +11,10 @@ import pytest
 from river import datasets, evaluate, metrics
 
 from labline.engine.models.recipes.language import parse
+from labline.engine.tables.roles import Roles
 from labline.lab_replay.evaluation.metrics import accuracy
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
-from labline.lab_replay.histories.history import ImportedHistory, history_of
+from labline.lab_replay.histories.file_history import FileHistory, file_history
 from labline.lab_replay.replay.replay import replay
 from labline.lab_replay.replay.trial import Trial
 
@@ -31,7 +32,7 @@ def rows_of(data: Any) -> Iterator[tuple[dict[str, Any], Any]]:
         yield row
 
 
-def history(folder: Path, data: Any, kind: str) -> ImportedHistory:
+def history(folder: Path, data: Any, kind: str) -> FileHistory:
     path = folder / f"{type(data).__name__.lower()}.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -39,10 +40,10 @@ def history(folder: Path, data: Any, kind: str) -> ImportedHistory:
             if not number:
                 writer.writerow([*x, "truth"])
             writer.writerow([*(repr(value) for value in x.values()), str(y).lower()])
-    return history_of(path, label="truth", kind=kind, cache_dir=folder)  # type: ignore[arg-type]
+    return file_history(path, Roles(label="truth", kind=kind), cache_dir=folder)
 
 
-def replayed(found: ImportedHistory, recipe: str, folder: Path, delay: int | None) -> PredictionLog:
+def replayed(found: FileHistory, recipe: str, folder: Path, delay: int | None) -> PredictionLog:
     trial = Trial(
         found.recording,
         found.line,

@@ -124,6 +124,8 @@ def _uses(proposal: Proposal, header: str) -> list[str]:
 def _column(proposal: Proposal, role: str) -> str | None:
     named = getattr(proposal.roles, role)
     name = " and ".join(named) if role == "id" else named
+    if named == "":
+        name = "the column without a name"
     return f"{name} (guessed)" if role in proposal.guessed else name
 
 
