@@ -93,12 +93,12 @@ def _init_from(folder: Path, file: Path, said: "Roles", name: str) -> None:
     from labline.engine.cli.shared.file_report import init_checks, init_table
     from labline.engine.tables.proposal import propose
     from labline.engine.tables.scope import DECLARATION
-    from labline.engine.tables.table import table_of
+    from labline.engine.tables.table import INIT, table_of
     from labline.engine.workspace.scaffold import next_commands, scaffold
 
     if not file.is_file():
         raise LablineError("LL-FILE-MISSING", f"there is no file {file}", "check the file's name")
-    proposal, columns = propose(table_of(file, "LL-INIT"), name, said, DECLARATION)
+    proposal, columns = propose(table_of(file, INIT), name, said, DECLARATION)
     scaffold(folder, file, proposal)
     _make_keys(folder)
     console = Console(stderr=True)

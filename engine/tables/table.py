@@ -23,6 +23,8 @@ BATCH_ROWS = 5_000
 CSV, JSON, PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson"), (".parquet",)
 ENDINGS = (*CSV, *JSON, *(f"{ending}.gz" for ending in (*CSV, *JSON)), *PARQUET)
 NULL = frozenset({""})
+#: Families of codes: a file is replayed or recorded, or a workspace is made of it.
+IMPORT, INIT = "IMPORT", "INIT"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 #: Where a row is in its file, and its cells; the text of one that cannot be read.
@@ -40,18 +42,18 @@ class Table(NamedTuple):
         The cells that hold no value. JSON and Parquet have a null of their own, so that their
         words are values, ``None`` included.
     family
-        How codes of errors about it begin.
+        Which codes errors about it have: those of `IMPORT` or of `INIT`.
     """
 
     header: list[str]
     rows: Callable[[], Iterator[Row]]
     unit: str = "line"
     missing: frozenset[str] = MISSING_WORDS
-    family: str = "LL-IMPORT"
+    family: str = IMPORT
 
     def refusal(self, what: str, message: str, remedy: str) -> LablineError:
         """Return the refusal of the file, or of what was said about it."""
-        return LablineError(f"{self.family}-{what}", message, remedy)
+        return LablineError(f"LL-{self.family}-{what}", message, remedy)
 
 
 def form_of(path: Path) -> tuple[str, ...]:
@@ -69,7 +71,7 @@ def form_of(path: Path) -> tuple[str, ...]:
     return next((form for form in (CSV, JSON) if plain.endswith(form)), ())
 
 
-def table_of(path: Path, family: str = "LL-IMPORT") -> Table:
+def table_of(path: Path, family: str = IMPORT) -> Table:
     """Return a file as a table.
 
     Raises
@@ -91,7 +93,7 @@ def table_of(path: Path, family: str = "LL-IMPORT") -> Table:
     )
 
 
-def lines_of(path: Path, family: str = "LL-IMPORT") -> Iterator[str]:
+def lines_of(path: Path, family: str = IMPORT) -> Iterator[str]:
     """Yield the lines of a text file, also of one with gzip.
 
     Raises
@@ -166,7 +168,7 @@ def _parquet(path: Path, family: str) -> Table:
         import pyarrow.parquet as parquet
     except ImportError as missing:
         raise LablineError(
-            f"{family}-EXTRA",
+            f"LL-{family}-EXTRA",
             "Parquet files need the package pyarrow, which is not installed",
             'pip install "labline[frames]"',
         ) from missing
@@ -203,4 +205,4 @@ def _checked(table: Table, path: Path) -> Table:
 
 
 def _bad(family: str, message: str, remedy: str) -> LablineError:
-    return LablineError(f"{family}-FILE", message, remedy)
+    return LablineError(f"LL-{family}-FILE", message, remedy)

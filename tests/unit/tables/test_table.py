@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from labline.engine.errors import LablineError
-from labline.engine.tables.table import table_of
+from labline.engine.tables.table import INIT, table_of
 
 
 def test_any_line_end_ends_a_line(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_another_encoding_is_named_in_the_remedy(tmp_path: Path, encoding: str, 
     path = tmp_path / "a.csv"
     path.write_bytes("id,x\né,1\n".encode(encoding))
     with pytest.raises(LablineError, match=f"(?s)LL-INIT-FILE: .*not UTF-8.*iconv -f {code} "):
-        table_of(path, "LL-INIT")
+        table_of(path, INIT)
 
 
 def test_rows_come_as_often_as_they_are_asked_for(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from labline.engine.tables.roles import Roles
 from labline.engine.tables.rows import csv_rows
 from labline.engine.tables.scope import DECLARATION
 from labline.engine.tables.survey import survey
-from labline.engine.tables.table import Table, table_of
+from labline.engine.tables.table import INIT, Table, table_of
 from labline.engine.workspace.check import check_workspace
 from labline.engine.workspace.scaffold import scaffold
 from labline.engine.workspace.workspace import Workspace
@@ -48,7 +48,7 @@ def table(header: list[str], rows: list[list[str]]) -> Table:
         next(found)
         return found
 
-    return Table(header, below, family="LL-INIT")
+    return Table(header, below, family=INIT)
 
 
 def proposed(
@@ -195,7 +195,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         path = tmp_path / "none.csv"
         path.write_text(header)
         with pytest.raises(LablineError, match=f"LL-INIT-FILE: .*{why}"):
-            table_of(path, "LL-INIT")
+            table_of(path, INIT)
     rows = [["1", "2013-01-01", "9"], ["2"], ["3", "2014-01-01", "x", "y"]]
     ragged = guessed(["id", "t", "x"], rows, roles)
     assert ragged.rows == 1
