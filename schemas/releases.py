@@ -13,6 +13,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from labline.engine.disk.whole_files import write_whole
 from labline.engine.errors import LablineError
 from labline.schemas.avro import Schema
 from labline.schemas.declarations import checked
@@ -116,10 +117,8 @@ def release(folder: Path, compatibility: Level) -> list[Release]:
         return []
     digests = {str(each.version): _sha256(each.path) for each in subject.versions}
     target = folder / RELEASED_FILE
-    new = target.with_suffix(".json.new")
     try:
-        new.write_text(json.dumps({"versions": digests}, indent=2) + "\n", "utf-8")
-        new.replace(target)  # at once, whatever happens
+        write_whole(target, json.dumps({"versions": digests}, indent=2) + "\n")
     except OSError as error:
         raise LablineError(
             "LL-SCHEMA-FILE", f"cannot write {_place(target)}: {error.strerror}", "make room for it"

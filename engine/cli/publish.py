@@ -142,8 +142,13 @@ def _publish(
         kept, before = _progress(space, broker, request)
         tally = Tally(before)
         rejects = stack.enter_context(Rejects(request.rejects, append=before is not None))
-        if kept is not None:
-            stack.callback(_write_down, kept, tally, request, ended=True)
+
+        def write_down(*, ended: bool) -> None:
+            rejects.flush()  # first: rows that are counted as done must be told
+            if kept is not None:
+                _write_down(kept, tally, request, ended=ended)
+
+        stack.callback(write_down, ended=True)
         stack.callback(tally.drain)  # after the publisher's last word
         seen = Path(request.file) if kept is not None and not request.sort else None
         show = stack.enter_context(publish_bar(request.topic, seen, lines, tally))
@@ -151,9 +156,7 @@ def _publish(
 
         def look() -> None:
             show.refresh()
-            rejects.flush()
-            if kept is not None:
-                _write_down(kept, tally, request, ended=False)
+            write_down(ended=False)
 
         sender = Sender(publisher, tally, rejects.add, look, Pace(request.rate))
         sender.send_all(_rows(lines, request, schema), stop)

@@ -1,1 +1,1 @@
-"""Files that are there whole or not at all, and folders that one process works in at a time."""
+"""Files that are there whole or not at all, and locks between processes."""

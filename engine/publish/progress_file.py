@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from labline.engine.disk.whole_files import write_whole
 from labline.engine.errors import LablineError
 
 FOLDER = "publish"
@@ -128,14 +128,8 @@ class ProgressFile:
         LablineError
             ``LL-FILE-WRITE``.
         """
-        draft = self.path.with_suffix(".new")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as out:
-                out.write(progress.model_dump_json().encode())
-                out.flush()
-                os.fsync(out.fileno())
-            draft.replace(self.path)
+            write_whole(self.path, progress.model_dump_json(), durable=True)
         except OSError as error:
             raise LablineError(
                 "LL-FILE-WRITE",

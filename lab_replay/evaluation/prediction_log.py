@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from labline.engine.disk.whole_files import whole_file
 from labline.engine.errors import LablineError
 
 FORMAT = 2
@@ -221,10 +222,8 @@ ROW_COLUMNS = (
 
 def save_column(path: Path, column: NDArray[Any]) -> None:
     """Write a column, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
+    with whole_file(path) as file:
         np.save(file, column, allow_pickle=False)
-    partial.replace(path)
 
 
 def load_column(path: Path) -> NDArray[Any]:

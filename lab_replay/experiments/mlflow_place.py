@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from labline.engine.disk.whole_files import write_whole
 from labline.engine.errors import LablineError
 
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -120,9 +121,7 @@ def is_logged(folder: Path, files: tuple[str, ...], uri: str) -> bool:
 def mark_logged(folder: Path, files: tuple[str, ...], uri: str, runs: list[str]) -> None:
     """Remember that these files' contents were logged to this place, as these runs."""
     document = {**_mark(folder, files, uri), "runs": runs}
-    partial = folder / f".{MARK}.partial"
-    partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / MARK)
+    write_whole(folder / MARK, json.dumps(document, indent=1) + "\n")
 
 
 def _mark(folder: Path, files: tuple[str, ...], uri: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from labline.engine.core.line import Line
-from labline.engine.disk.locks import alone
+from labline.engine.disk.locks import file_lock
 from labline.engine.errors import LablineError
 from labline.engine.models.control.control import ModelRef
 from labline.engine.models.control.registry import Registry
@@ -35,6 +35,7 @@ from labline.schemas.avro import Schema
 from labline.schemas.framing import NOTHING_ELSE, Heads
 
 COSTS, REPORT, DIGEST = "costs.json", "report.html", "digest"
+LOCK = ".lock"
 
 
 def trial_of(
@@ -95,7 +96,7 @@ def run_experiment(
         As `replay` takes them.
     """
     digest = _digest(experiment, trial)
-    with alone(out):
+    with file_lock(out / LOCK, f"another run of this experiment writes into {out}"):
         known = _finished(out, digest)
         if known is not None:
             return known

@@ -4,20 +4,15 @@ What grew is recorded beside what there was, which goes when the new one is whol
 replays it any more.
 """
 
-import fcntl
-import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO
 
-from labline.engine.disk.exclusive import exclusive
+from labline.engine.disk.locks import file_lock, free_lock, share_lock
 from labline.lab_replay.recordings.unfinished import is_recorded
 
 LOCKS = ".locks"
-_held: list[int] = []  # descriptors of locks that end with this process
 
 
 def newest(place: Path) -> Path | None:
@@ -33,9 +28,7 @@ def following(place: Path) -> Path:
 
 def hold(recording: Path) -> None:
     """Keep others from removing a recording until this process ends, whatever ends it."""
-    with _lock(recording) as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        _held.append(os.dup(lock.fileno()))
+    share_lock(_lock(recording))
 
 
 def remove_older(place: Path) -> None:
@@ -44,20 +37,15 @@ def remove_older(place: Path) -> None:
     for path in _all(place):
         if path == last:
             return
-        with _lock(path) as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            shutil.rmtree(path, ignore_errors=True)
+        with free_lock(_lock(path)) as unused:
+            if unused:
+                shutil.rmtree(path, ignore_errors=True)
 
 
-@contextmanager
-def alone(place: Path) -> Iterator[None]:
+def alone(place: Path) -> AbstractContextManager[None]:
     """Let one process at a time record at a place; others wait, and say so."""
-    with _lock(place.with_name(f"{place.name}~")) as lock:
-        exclusive(lock, f"another process records into {place}")
-        yield
+    lock = _lock(place.with_name(f"{place.name}~"))
+    return file_lock(lock, f"another process records into {place}")
 
 
 def _all(place: Path) -> list[Path]:
@@ -71,7 +59,5 @@ def _number(place: Path, path: Path) -> int:
     return 0 if told is None else int(told[1] or 1)
 
 
-def _lock(path: Path) -> IO[bytes]:
-    locks = path.parent / LOCKS
-    locks.mkdir(parents=True, exist_ok=True)
-    return (locks / path.name).open("ab")
+def _lock(path: Path) -> Path:
+    return path.parent / LOCKS / path.name

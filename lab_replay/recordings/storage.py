@@ -1,13 +1,13 @@
 """Where recordings are kept: a folder, or an object store by its URL."""
 
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from labline.engine.disk.exclusive import exclusive
+from labline.engine.disk.locks import folder_lock
+from labline.engine.disk.whole_files import sync, write_whole
 from labline.engine.errors import LablineError
 
 #: fsspec's names of what recordings may be kept in, and the package that each needs.
@@ -80,14 +80,7 @@ class Store:
             if not self.local:
                 self._files.pipe_file(self._at(name), content)
                 return
-            path = Path(self._at(name))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f"{path.name}.new")
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
+            write_whole(Path(self._at(name)), content, durable=True)
 
     def upload(self, name: str, path: Path) -> None:
         """Put a file of this machine there."""
@@ -128,15 +121,11 @@ class Store:
         if not self.local:
             yield
             return
-        root = Path(self._root)
-        with self._told():
-            lock = _locked(root)
-        try:
+        with ExitStack() as stack:
+            root = Path(self._root)
+            with self._told():
+                stack.enter_context(folder_lock(root, f"another process records into {root}"))
             yield
-        finally:
-            with suppress(OSError):  # something is in it
-                root.rmdir()
-            os.close(lock)
 
     @contextmanager
     def reading(self, name: str) -> Iterator[IO[bytes]]:
@@ -167,8 +156,7 @@ class Store:
             path.touch()
             with path.open("r+b", buffering=BUFFER_BYTES) as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
+                sync(file)
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -216,18 +204,6 @@ def _opened(url: str, protocol: str) -> tuple[Any, str]:
     except ValueError as error:
         raise _bad(f"{url} is no place for a recording: {error}", "name a folder") from error
     return files, root.rstrip("/") or "/"
-
-
-def _locked(folder: Path) -> int:
-    """Return the descriptor of a folder that this process has for itself; it may be a new one."""
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY)
-        exclusive(lock, f"another process records into {folder}")
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(lock), folder.stat()):
-                return lock
-        os.close(lock)  # who had it left nothing there, so it went
 
 
 def _short(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import secrets
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from labline.engine.disk.whole_files import whole_file
 from labline.engine.errors import LablineError
 from labline.engine.models.recipes.functions import is_name
 from labline.engine.models.state.environment import environment
@@ -128,11 +128,8 @@ def trial_digest(trial: Trial) -> str:
 
 
 def _save(path: Path, arrays: Mapping[str, NDArray[Any]], told: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
+    with whole_file(path) as file:
         np.savez(file, allow_pickle=False, told=np.array(json.dumps(told)), **arrays)
-    partial.replace(path)
 
 
 def _load(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

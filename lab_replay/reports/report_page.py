@@ -11,6 +11,8 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from labline.engine.disk.whole_files import write_whole
+
 _STYLES = ("vendor/uPlot.min.css", "report.css")
 _SCRIPTS = ("vendor/uPlot.iife.min.js", "report.js")
 
@@ -33,10 +35,7 @@ def page(template: str, context: dict[str, Any]) -> str:
 
 def write_page(path: Path, text: str) -> None:
     """Write a page, in place of one that was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
+    write_whole(path, text)
 
 
 def json_in_html(document: object) -> Markup:

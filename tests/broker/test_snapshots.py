@@ -217,7 +217,7 @@ def test_a_full_disk_costs_no_answer(
         assert {p: newest(factory, pair.line, p) for p in range(1, PARTITIONS)} == {
             p: path for p, path in before.items() if p
         }
-        assert not list(folder(factory, pair.line).parent.glob("*/*.tmp"))
+        assert not list(folder(factory, pair.line).parent.glob("*/*.partial"))
         last = pair.start()
         factory.finish(last, lines=[pair.line])
         assert restored(last).keys() == {1, 2, 3}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from labline.engine.disk.locks import alone
+from labline.engine.disk.locks import file_lock
 from labline.lab_replay.experiments.experiment import Experiment
-from labline.lab_replay.experiments.run import run_experiment, trial_of
+from labline.lab_replay.experiments.run import LOCK, run_experiment, trial_of
 from tests.broker.process import until
 from tests.lab.past import EVENT, LABEL, LINE, MODELS, recorded
 
@@ -24,10 +24,10 @@ def test_a_run_waits_for_who_writes_into_its_folder(
         found.append(run_experiment(declared, trial, out))
 
     thread = threading.Thread(target=run)
-    with alone(out):
+    with file_lock(out / LOCK):
         thread.start()
         until("a word of who waits", lambda: "waiting" in capsys.readouterr().err, 20)
         assert found == []
-        assert [path.name for path in out.iterdir()] == [".lock"]
+        assert [path.name for path in out.iterdir()] == [LOCK]
     thread.join()
     assert [one.name for one in found[0].candidates] == ["linear", "base-rate"]

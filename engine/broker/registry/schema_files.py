@@ -1,12 +1,12 @@
 """Schemas that a registry told, kept on disk: one file each, whole or not at all."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import structlog
+
+from labline.engine.disk.whole_files import write_whole
 
 FORMAT = 1
 
@@ -31,13 +31,6 @@ def read(path: Path) -> dict[str, Any] | None:
 def write(path: Path, document: dict[str, Any]) -> None:
     """Keep a schema; where that cannot be, the work goes on without."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, suffix=".new", delete=False
-        ) as fresh:
-            json.dump({"format": FORMAT, "schema": document}, fresh)
-            fresh.flush()
-            os.fsync(fresh.fileno())
-        Path(fresh.name).replace(path)
+        write_whole(path, json.dumps({"format": FORMAT, "schema": document}), durable=True)
     except OSError as error:
         log.warning("schema not kept", path=str(path), reason=error.strerror)

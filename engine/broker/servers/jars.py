@@ -1,6 +1,5 @@
 """What comes from Maven Central, and a Java to run it: fetched once, kept for every workspace."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from labline.engine.disk.locks import file_lock
 from labline.engine.errors import LablineError
 
 FETCH_TIMEOUT_S = 900
@@ -130,7 +130,7 @@ def kept_or_fetched(
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / "fetch.lock"):
+        with file_lock(folder / "fetch.lock"):
             found = kept(package)  # another process may have fetched it meanwhile
             if not found:
                 for left in folder.glob("fetch-*"):  # by a process that was killed
@@ -283,10 +283,3 @@ def _reason(trace: str) -> str:
             return words
     last = trace.strip().splitlines()[-1] if trace.strip() else "no reason given"
     return last.split(":")[0]
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the process, whatever ends it
-        yield

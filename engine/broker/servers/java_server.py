@@ -16,7 +16,7 @@ from labline.engine.broker.servers.java_process import (
     telling_line,
     terminate,
 )
-from labline.engine.broker.servers.process_file import S, alone, read, write
+from labline.engine.broker.servers.process_file import S, read, server_lock, write
 from labline.engine.broker.servers.server_properties import HOST
 from labline.engine.errors import LablineError, TakenError
 
@@ -75,7 +75,7 @@ class JavaServer(ABC, Generic[S]):
     def start(self, port: int | None, progress: Progress | None, bar: Bar | None) -> S:
         """Start it, or return the one that runs."""
         check_folder(self.root, self.data)
-        with writing(self.root), alone(self._lock, self.name):
+        with writing(self.root), server_lock(self._lock, self.name):
             running = self._running()
             if running is not None:
                 if port is not None and running.port != port:
@@ -102,7 +102,7 @@ class JavaServer(ABC, Generic[S]):
         """Stop it; return whether there was one to stop."""
         if self.last() is None:
             return False
-        with writing(self.root), alone(self._lock, self.name):
+        with writing(self.root), server_lock(self._lock, self.name):
             state = self.last()
             if state is None or not is_alive(state.pid, state.mark):
                 return False

@@ -1,20 +1,18 @@
 """What is written down of a server's process, and the lock under which it is changed."""
 
 import dataclasses
-import fcntl
 import json
-import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from labline.engine.disk.locks import file_lock
+from labline.engine.disk.whole_files import write_whole
 from labline.engine.errors import LablineError
 
 FORMAT = 1
 LOCK_TIMEOUT_S = 300.0
-POLL_S = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,26 +54,25 @@ def read(path: Path, kind: type[S]) -> S | None:
 def write(path: Path, state: State) -> None:
     """Write it down, whole or not at all."""
     document = {"format": FORMAT, **dataclasses.asdict(state)}
-    fresh = path.with_suffix(".json.new")
-    fresh.write_text(json.dumps(document, indent=1) + "\n")
-    os.replace(fresh, path)  # noqa: PTH105
+    write_whole(path, json.dumps(document, indent=1) + "\n")
 
 
 @contextmanager
-def alone(path: Path, server: str) -> Iterator[None]:
-    """Hold the lock of a server; it ends with this process, whatever ends that."""
-    deadline = time.monotonic() + LOCK_TIMEOUT_S
-    with path.open("a") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise LablineError(
-                        "LL-BROKER-BUSY",
-                        f"another process is starting or stopping the {server}",
-                        "wait for it, or end it; then try again",
-                    ) from None
-                time.sleep(POLL_S)
+def server_lock(path: Path, server: str) -> Iterator[None]:
+    """Let one process at a time start or stop a server.
+
+    Raises
+    ------
+    LablineError
+        ``LL-BROKER-BUSY`` when another one did not end in time.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(path, timeout_s=LOCK_TIMEOUT_S))
+        except TimeoutError:
+            raise LablineError(
+                "LL-BROKER-BUSY",
+                f"another process is starting or stopping the {server}",
+                "wait for it, or end it; then try again",
+            ) from None
         yield

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
+from labline.engine.disk.whole_files import sync
 from labline.engine.errors import LablineError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Rejects(AbstractContextManager["Rejects"]):
 
     def __init__(self, path: Path | None, *, append: bool) -> None:
         self._count = 0
+        self._path = path
         self._out: TextIO | None = None
         if path is not None:
             try:
@@ -36,9 +38,7 @@ class Rejects(AbstractContextManager["Rejects"]):
                     "a" if append else "w", encoding="utf-8", errors="surrogateescape"
                 )
             except OSError as error:
-                raise LablineError(
-                    "LL-FILE-WRITE", f"cannot write {path}: {error.strerror}", "name another file"
-                ) from error
+                raise _unwritten(path, error, "name another file") from error
 
     def add(self, row: "Row", why: "Rejection") -> None:
         """Take one."""
@@ -52,13 +52,28 @@ class Rejects(AbstractContextManager["Rejects"]):
             self._out.write(json.dumps(told, ensure_ascii=False) + "\n")
 
     def flush(self) -> None:
-        """Have what was taken on disk: what is written down as done must be told, too."""
+        """Bring all rejects so far to the disk.
+
+        A row that the progress file counts as done must be in this file, also after a power cut.
+
+        Raises
+        ------
+        LablineError
+            ``LL-FILE-WRITE``.
+        """
         if self._out is not None:
-            self._out.flush()
+            try:
+                sync(self._out)
+            except OSError as error:
+                raise _unwritten(self._path, error, "make room there") from error
 
     def __exit__(self, *_: object) -> None:
         if self._out is not None:
             self._out.close()
+
+
+def _unwritten(path: Path | None, error: OSError, remedy: str) -> LablineError:
+    return LablineError("LL-FILE-WRITE", f"cannot write {path}: {error.strerror}", remedy)
 
 
 def say_unsure(before: "Progress") -> None:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from labline.engine.disk.whole_files import create_whole
 from labline.engine.errors import LablineError
 from labline.engine.models.control.control import ModelRef
 from labline.engine.models.control.envelope import seal, unseal
@@ -60,10 +61,7 @@ class Registry:
             "state": None,  # cold: the factory learns it from the log's start
             "lineage": lineage,
         }
-        path = self._path(name, version)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(seal(KIND, manifest, signer))
+        create_whole(self._path(name, version), seal(KIND, manifest, signer))
         return self.get(f"{name}@{version}")
 
     def get(self, label: str) -> ModelRef:

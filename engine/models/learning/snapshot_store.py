@@ -1,10 +1,9 @@
 """Where snapshots are kept: a folder, or an object store by its URL; the newest few and some old.
 
-A folder gets a temporary file, fsync, rename, fsync of the folder: after a power cut a snapshot
-is there whole or not at all. An object store's put is like that by itself.
+After a power cut a snapshot is there whole or not at all: in a folder by `write_whole`, in an
+object store because its put is like that by itself.
 """
 
-import os
 import re
 import secrets
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from labline.engine.core.snapshot import Header, Sealed, seal, unseal
+from labline.engine.disk.whole_files import create_whole, partial_files, write_whole
 from labline.engine.errors import LablineError
 
 log = structlog.get_logger()
@@ -24,7 +24,6 @@ NEWEST_KEPT = 3
 # and of each of the last days with any, its newest: for a rollback of what was learned
 DAYS_KEPT = 7
 SNAPSHOT_MAX_BYTES = 1 << 30  # nothing larger is read: memory is bounded
-TEMPORARY = ".tmp"
 DAY_MS = 86_400_000
 SUFFIX = ".snapshot"
 _NAME = re.compile(r"(\d{12})-(\d{13})\.snapshot")
@@ -81,7 +80,7 @@ class SnapshotStore:
         path = f"{folder}/{name}"
         content = seal(header, state, self._key)
         if self._local:
-            _write_durably(Path(path), content)
+            write_whole(Path(path), content, durable=True)
         else:
             self._files.pipe_file(path, content)
         try:
@@ -95,8 +94,8 @@ class SnapshotStore:
             if not named.path.endswith(just_written):  # even if the clock was set back
                 self._files.rm_file(named.path)
         if self._local:
-            for left in Path(self._folder(header.line, header.partition)).glob(f"*{TEMPORARY}"):
-                left.unlink(missing_ok=True)
+            for partial in partial_files(Path(self._folder(header.line, header.partition))):
+                partial.unlink(missing_ok=True)
 
     def names(self, line: str, partition: int) -> list[Named]:
         """Return the snapshots of a task, the newest first."""
@@ -156,13 +155,8 @@ def load_key(path: Path) -> bytes:
     """Return the key for snapshots' MACs; one is made where there is none yet."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # whole or not at all: a factory's processes start at the same moment
-        made = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-        with suppress(FileExistsError):  # another process was faster
-            path.hardlink_to(made)
-        made.unlink()
+        with suppress(FileExistsError):  # a factory's processes start at the same moment
+            create_whole(path, secrets.token_bytes(KEY_BYTES), mode=0o600)
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise LablineError(
@@ -171,25 +165,6 @@ def load_key(path: Path) -> bytes:
             f"it has {KEY_BYTES} random bytes; take it away, and snapshots start anew",
         )
     return key
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}{TEMPORARY}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _protocols(files: Any) -> tuple[str, ...]:

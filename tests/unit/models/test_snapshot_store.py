@@ -30,7 +30,7 @@ def test_kept_are_the_newest_few_and_one_of_each_day(tmp_path: Path, kind: str) 
     now_ms = 1_000 * DAY_MS
     for day in range(12):  # of a line that was made anew since: all of it is further on
         store.write(header(9_000 + day, now_ms - (13 - day) * DAY_MS), b"old")
-    left = tmp_path / "l" / "0" / "000000000003-0000000000003.77.tmp"
+    left = tmp_path / "l" / "0" / ".000000000003-0000000000003.snapshot.77.partial"
     if kind == "folder":
         left.write_bytes(b"of a writer that was killed")
     for turn in range(5):

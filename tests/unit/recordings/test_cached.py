@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from labline.engine.disk import locks
 from labline.lab_replay.recordings import cached as kept
 from labline.lab_replay.recordings.recording_format import Manifest, write_manifest
 
@@ -36,7 +37,7 @@ def test_the_newest_whole_one_is_replayed_and_older_ones_go(tmp_path: Path) -> N
 
 def test_what_is_replayed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[int] = []
-    monkeypatch.setattr(kept, "_held", held)
+    monkeypatch.setattr(locks, "_shared", held)
     place = made(tmp_path / "line")
     kept.hold(place)
     newest = made(kept.following(place))
