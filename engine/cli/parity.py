@@ -38,11 +38,10 @@ def parity(
 
     from labline.lab_replay.parity.parity import EQUAL
     from labline.lab_replay.parity.parity import parity as rerun
-    from labline.lab_replay.parity.parity_table import consistency_tables
 
     past = line_past(line, bootstrap, workspace)
     with counting("re-running partitions", past.partitions) as progress:
-        found = rerun(
+        result = rerun(
             past.broker,
             line,
             past.control,
@@ -54,11 +53,14 @@ def parity(
             progress=lambda: progress(1),
         )
     if as_json:
-        typer.echo(json.dumps(found.document(), allow_nan=False))
+        typer.echo(json.dumps(result.document(), allow_nan=False))
     else:
-        for text in found.sentences():
+        for text in result.sentences():
             typer.echo(text)
-        for table in consistency_tables(found):
-            Console().print(table)
-    if found.verdict != EQUAL:
+        if result.totals:
+            from labline.lab_replay.parity.differences.terminal import difference_tables
+
+            for table in difference_tables(result):
+                Console().print(table)
+    if result.verdict != EQUAL:
         raise typer.Exit(1)

@@ -38,7 +38,7 @@ def check(
     past = line_past(line, bootstrap, workspace)
     _warn_of_recipes(past, line)
     with counting("folding partitions", past.partitions) as progress:
-        found = fold(
+        result = fold(
             past.broker,
             line,
             past.control,
@@ -48,9 +48,9 @@ def check(
             spec_of=past.spec_of,
             progress=lambda: progress(1),
         )
-    for text in (json.dumps(found.document()),) if as_json else found.sentences():
+    for text in (json.dumps(result.document()),) if as_json else result.sentences():
         typer.echo(text)
-    if found.verdict == DIFFERENT:
+    if result.verdict == DIFFERENT:
         raise typer.Exit(1)
 
 

@@ -43,10 +43,6 @@ def whatif(
             help="Leave offsets of events or labels out, up to before UNTIL.",
         ),
     ] = None,
-    decides_label: Annotated[
-        bool,
-        typer.Option("--decides-label", help="A label comes only after one of the answers."),
-    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="New .jsonl or .csv of the events that differ.")
     ] = None,
@@ -58,44 +54,40 @@ def whatif(
     from rich.console import Console
 
     from labline.engine.core.line import Line
-    from labline.lab_replay.whatif.change import Change, Range
-    from labline.lab_replay.whatif.table import check_out, whatif_tables, write_differences
-    from labline.lab_replay.whatif.whatif import Wanted
+    from labline.lab_replay.whatif.change import Change, OffsetRange
+    from labline.lab_replay.whatif.difference_file import check_out, write_differences
+    from labline.lab_replay.whatif.terminal import whatif_tables
     from labline.lab_replay.whatif.whatif import whatif as refold
     from labline.topics.naming import line_topics
 
-    ranges = tuple(Range.parse(text) for text in without or ())
+    ranges = tuple(OffsetRange.parse(text) for text in without or ())
     change = Change(recipe, threshold, tuple(without_source or ()), ranges)
     if out is not None:
         check_out(out)
     past = line_past(line, bootstrap, workspace)
     declared = _declared(line, workspace)
-    wanted = Wanted(
-        declared.decision.costs if declared else None,
-        decides_label or (declared is not None and declared.decision.decides_label),
-        out is not None,
-    )
     with counting("folding partitions", past.partitions) as progress:
-        found, folded = refold(
+        result, partitions = refold(
             past.broker,
             line,
             past.control,
             change,
-            wanted=wanted,
+            costs=declared.decision.costs if declared else None,
+            with_ids=out is not None,
             spec_of=past.spec_of,
             progress=lambda: progress(1),
         )
     if out is not None:
         in_force = Line.parse(past.control.lines[line].declaration["line"])
         topics = in_force.events, line_topics(line).retry
-        count = write_differences(out, in_force, topics, folded)
+        count = write_differences(out, in_force, topics, partitions)
         typer.echo(f"{count:,} events that differ: {out}", err=True)
     if as_json:
-        typer.echo(json.dumps(found.document(), allow_nan=False))
+        typer.echo(json.dumps(result.document(), allow_nan=False))
         return
-    for text in found.sentences():
+    for text in result.sentences():
         typer.echo(text)
-    for table in whatif_tables(found):
+    for table in whatif_tables(result):
         Console().print(table)
 
 

@@ -114,14 +114,11 @@ class Decision(Declared):
         What wrong decisions cost; None: nobody said.
     incumbent
         What the rule in use today decides: ``never``, ``always``, or the name of a baseline.
-    decides_label
-        Whether the decision decides if a label ever comes (a loan that is refused shows no loss).
     """
 
     threshold: float | None = None
     costs: Costs | None = None
     incumbent: Annotated[str, Field(max_length=100)] = "never"
-    decides_label: bool = False
 
 
 class Limits(Declared):

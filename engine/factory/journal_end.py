@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from labline.engine.broker.reader import partition_offsets, read_range
 from labline.engine.core.journal import Entry, decode_entry
-from labline.engine.rerun.line_past import read_journal
+from labline.engine.rerun.kafka_refold import read_journal
 from labline.topics.naming import line_topics
 
 TAIL_OFFSETS = 64  # read first to find the last entry; markers and aborted records are among them

@@ -28,9 +28,9 @@ from labline.engine.errors import LablineError
 from labline.engine.factory.journal_end import NO_OFFSETS, InputOffsets, last_entry
 from labline.engine.factory.recovery import TIMEOUT_S, committed_offsets
 from labline.engine.models.state.environment import environment_digest
+from labline.engine.rerun.kafka_refold import MARKER_DEADLINE_S
 from labline.topics.naming import line_topics
 
-MARKER_DEADLINE_S = 10.0  # commit markers are per partition: the journal's may come a moment later
 WAIT_S = 0.2
 
 

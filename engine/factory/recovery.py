@@ -31,14 +31,14 @@ from labline.engine.models.control import configuration
 from labline.engine.models.control.configuration import SpecOf
 from labline.engine.models.control.control import Control
 from labline.engine.models.learning.snapshot_store import SnapshotStore
-from labline.engine.models.learning.snapshots import NOWHERE, Place
+from labline.engine.models.learning.snapshots import NOWHERE, JournalPlace
 from labline.engine.models.state.environment import environment_digest
-from labline.engine.rerun.line_past import refold_partition
+from labline.engine.rerun.kafka_refold import MARKER_DEADLINE_S, refold_partition
+from labline.engine.rerun.revisions import revision_spec
 
 log = structlog.get_logger()
 
 TIMEOUT_S = 30.0
-JOURNAL_DEADLINE_S = 10.0  # commit markers are per partition: the journal's may come a moment later
 
 
 class Recovered(NamedTuple):
@@ -55,7 +55,7 @@ class Recovered(NamedTuple):
     """
 
     task: Task
-    place: Place
+    place: JournalPlace
     switch: str | None = None
     kept: int = 0
 
@@ -107,7 +107,7 @@ def recover(
     if committed == NO_OFFSETS:
         log.warning("committed offsets are gone; restored from the journal", partition=partition)
     journal = partial(entries_up_to, last, bootstrap, name, partition)
-    spec_at = partial(_spec_at, control, name, spec_of)
+    spec_at = partial(revision_spec, control.history, name, spec_of=spec_of)
     fit = Fit(spec, partition, last, environment_digest())
     found = None if store is None else newest_fitting(store, fit, journal, spec_at)
     entries = journal(-1) if found is None else found.after
@@ -122,7 +122,7 @@ def recover(
     how = "state restored from a snapshot" if found else "state rebuilt from the journal"
     seconds, at = round(time.monotonic() - started, 2), task.next_offsets
     log.info(how, line=name, partition=partition, entries=len(entries), offsets=at, seconds=seconds)
-    place = Place(last.sequence + 1, last.offset, last.digest)
+    place = JournalPlace(last.sequence + 1, last.offset, last.digest)
     return Recovered(task, place, switch, resumed.sequence if resumed else 0)
 
 
@@ -191,7 +191,7 @@ def _await_journal(
     For as long as a transaction hides the journal's end: a process that was frozen in one may have
     lost its tasks and not its transaction, which only time ends.
     """
-    deadline = time.monotonic() + JOURNAL_DEADLINE_S
+    deadline = time.monotonic() + MARKER_DEADLINE_S
     while True:
         hidden = end_is_hidden(bootstrap, line, partition)
         last = last_entry(bootstrap, line, partition)
@@ -199,7 +199,7 @@ def _await_journal(
         if committed in (reached, NO_OFFSETS):
             return last
         if hidden:
-            deadline = time.monotonic() + JOURNAL_DEADLINE_S
+            deadline = time.monotonic() + MARKER_DEADLINE_S
         elif time.monotonic() > deadline:
             raise LablineError(
                 "LL-OFFSETS-MOVED",
@@ -209,17 +209,6 @@ def _await_journal(
                 f" back to the journal's; --accept goes on at the moved ones, with the state as is",
             )
         time.sleep(0.1)
-
-
-def _spec_at(control: Control, line: str, spec_of: SpecOf, offset: int) -> Spec:
-    revision = control.history.get(offset)
-    if revision is None:
-        raise AbsentError(
-            "LL-REVISION-UNKNOWN",
-            f"the journal of line {line} names revision {offset}, which no trusted key signed",
-            "put the public key that signed it back into keys/, or re-learn the line",
-        )
-    return spec_of(revision)
 
 
 def _start(bootstrap: str, spec: Spec, partition: int) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from labline.engine.models.control import configuration
 from labline.engine.models.control.configuration import SpecOf
 from labline.engine.models.control.control import Revision
 from labline.engine.models.learning.snapshot_store import SnapshotStore
-from labline.engine.models.learning.snapshots import Place
+from labline.engine.models.learning.snapshots import JournalPlace
 from labline.engine.models.state.environment import environment_digest
 from labline.topics.naming import line_topics
 
@@ -209,7 +209,7 @@ class Scorer:
     def _committed(self, work: Work) -> None:
         entry = self._transactions.last_entry(work.partition)
         held = self._held[work.partition]
-        place = Place(entry.sequence + 1, entry.offset, entry.digest)
+        place = JournalPlace(entry.sequence + 1, entry.offset, entry.digest)
         self._held[work.partition] = Recovered(held.task, place)
         if held.switch is not None:  # whoever comes back here needs one of this environment
             self._snapshotting.write(self._held[work.partition])

@@ -1,8 +1,10 @@
 """Before other versions go on with a line: whether they fold its last transactions to the same.
 
-Nothing is written to Kafka. Equal: a snapshot folded here, at the journal's end, lets a scorer go
-on (it journals ``carried``). Different: the old versions go on, or the whole past is folded anew
-under these (the scorer journals ``rebuilt``).
+Called by `labline upgrade check`, while the line does not run. What comes in is a line and the
+factory's snapshots; what goes out is a verdict and, when executed, new snapshots. Equal: a snapshot
+folded here, at the journal's end, lets a scorer go on (it journals ``carried``). Different: the old
+versions go on, or the whole past is folded anew under these (the scorer journals ``rebuilt``). What
+must stay true: nothing is written to Kafka, and snapshots of all partitions are written or of none.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,13 +21,14 @@ from labline.engine.models.control import configuration
 from labline.engine.models.control.configuration import SpecOf
 from labline.engine.models.control.control import Control
 from labline.engine.models.learning.snapshot_store import SnapshotStore
-from labline.engine.models.learning.snapshots import Place, snapshot
+from labline.engine.models.learning.snapshots import JournalPlace, snapshot
 from labline.engine.models.state.environment import environment_digest
 from labline.engine.rerun.line_outputs import Difference
-from labline.engine.rerun.partition_past import Beginning, Origin, PartitionPast, Snapshots
+from labline.engine.rerun.partition_past import Beginning, LineRerun, PartitionPast, Snapshots
 from labline.engine.rerun.partitions import each_partition
+from labline.engine.rerun.revisions import line_revisions
 
-EQUAL, DIFFERENT, REFOLDED = "equal", "different", "rebuilt"
+EQUAL, DIFFERENT = "equal", "different"
 COUNTS = ("records", "entries")
 
 #: A snapshot, not sealed yet.
@@ -41,7 +44,7 @@ class PartitionUpgrade:
     entries, records
         Folded under the installed versions; unless rebuilding, and compared.
     begun
-        The journal entry from which on was folded: after a snapshot, or 0: the log's start.
+        The first journal entry that was folded: after a snapshot, or 0: the log's start.
     end
         The journal's next sequence number.
     written_by
@@ -83,8 +86,8 @@ class Upgrade:
 
         Examples
         --------
-        >>> found = Upgrade("l", EQUAL, "e", False, 0, (PartitionUpgrade(0, 2, 30, 7, 9, "d"),))
-        >>> print(*found.sentences(), sep=chr(10))
+        >>> checked = Upgrade("l", EQUAL, "e", False, 0, (PartitionUpgrade(0, 2, 30, 7, 9, "d"),))
+        >>> print(*checked.sentences(), sep=chr(10))
         equal: 30 records of 2 journal entries in 1 partitions, folded under environment e
         nothing was written: --execute writes the snapshots from which scorers go on
         """
@@ -125,7 +128,7 @@ def upgrade(
     execute
         Write snapshots: of all partitions, or of none.
     progress
-        Told when a partition is done.
+        Called when a partition is done.
 
     Raises
     ------
@@ -133,28 +136,28 @@ def upgrade(
         ``LL-GROUP-BUSY`` while its group has members, ``LL-UPGRADE-NOTHING`` when it has no past,
         ``LL-LOG-TRUNCATED`` when nothing leads to the journal's end.
     """
-    revisions = {offset: r for offset, r in control.history.items() if r.line == line}
+    revisions = line_revisions(control, line)
     if not revisions:
         raise _nothing(line, "was never promoted")
     await_no_members(bootstrap, line)
-    origin = Origin(bootstrap, line, revisions, snapshots, spec_of)
-    found = each_partition(fold_partition, origin, rebuild, execute, progress=progress)
-    parts = tuple(part for part, _ in found if part.end)
+    rerun = LineRerun(bootstrap, line, revisions, snapshots, spec_of)
+    folds = each_partition(fold_partition, rerun, rebuild, execute, progress=progress)
+    parts = tuple(part for part, _ in folds if part.end)
     if not parts:
         raise _nothing(line, "has an empty journal")
-    verdict = REFOLDED if rebuild else EQUAL
-    written = [told for _, told in found if told is not None]
+    verdict = REBUILT if rebuild else EQUAL
+    unsealed = [snapshot for _, snapshot in folds if snapshot is not None]
     if any(part.difference for part in parts):
-        verdict, written = DIFFERENT, []
-    _write(snapshots, written)
-    return Upgrade(line, verdict, environment_digest(), execute, len(written), parts)
+        verdict, unsealed = DIFFERENT, []
+    _write(snapshots, unsealed)
+    return Upgrade(line, verdict, environment_digest(), execute, len(unsealed), parts)
 
 
-def _write(snapshots: Snapshots, written: list[Unsealed]) -> None:
+def _write(snapshots: Snapshots, unsealed: list[Unsealed]) -> None:
     store = SnapshotStore(snapshots.url, snapshots.key)
     try:
-        for told in written:
-            store.write(*told)
+        for header, state in unsealed:
+            store.write(header, state)
     except Exception as error:  # fsspec's stores have errors of their own
         raise LablineError(
             "LL-SNAPSHOT-UNWRITTEN",
@@ -170,21 +173,21 @@ def _nothing(line: str, why: str) -> LablineError:
 
 
 def fold_partition(
-    origin: Origin, partition: int, rebuild: bool, execute: bool
+    rerun: LineRerun, partition: int, rebuild: bool, execute: bool
 ) -> tuple[PartitionUpgrade, Unsealed | None]:
     """Fold one partition; return what came of it, and the snapshot to write."""
-    past = PartitionPast(origin, partition)
-    last = past.told.last
+    past = PartitionPast(rerun, partition)
+    last = past.journal.last
     if last is None:
         return PartitionUpgrade(partition, 0, 0, 0, 0, ""), None
     if rebuild and not past.reaches_back():
         raise _truncated(past, "the log's start is gone: the whole past cannot be folded anew")
-    begun = Beginning(None, 0) if rebuild else _begin(past)
+    beginning = Beginning(None, 0) if rebuild else _beginning(past)
     entries = records = 0
     difference: Difference | None = None
-    task = begun.resumed.task if begun.resumed else None
-    for entry, run, task in past.fold(begun, past.told.end):  # noqa: B007
-        if entry.sequence < begun.comparable:
+    task = beginning.resumed.task if beginning.resumed else None
+    for entry, run, task in past.fold(beginning, past.journal.end):  # noqa: B007
+        if entry.sequence < beginning.comparable:
             continue
         entries += 1
         records += len(run.emissions)
@@ -192,25 +195,35 @@ def fold_partition(
         if not same and not rebuild:
             difference = _difference(past, entry, run.emissions)
             break
-    told = PartitionUpgrade(
-        partition, entries, records, begun.sequence, past.told.end, last.environment, difference
+    part = PartitionUpgrade(
+        partition=partition,
+        entries=entries,
+        records=records,
+        begun=beginning.sequence,
+        end=past.journal.end,
+        written_by=last.environment,
+        difference=difference,
     )
     assert task is not None
-    keep = execute and difference is None and (rebuild or not _stands(past, last))
-    return told, _snapshot(task, last, rebuild) if keep else None
+    is_wanted = execute and difference is None and (rebuild or not _has_snapshot(past, last))
+    return part, _snapshot(task, last, rebuild) if is_wanted else None
 
 
-def _begin(past: PartitionPast) -> Beginning:
-    """Return where to begin: the newest state of who wrote last that has entries after it."""
-    stretch, end = past.told.stretches[-1], past.told.end
+def _beginning(past: PartitionPast) -> Beginning:
+    """Return where to begin.
+
+    That is the newest snapshot of the last environment that still has journal entries after it.
+    """
+    span, end = past.journal.spans[-1], past.journal.end
     resumed: Resumed | None = None
-    for place in sorted({n.sequence for n in past.names if n.sequence < end}, reverse=True):
-        if (resumed := past.resumed(stretch, place)) is not None:
-            return Beginning(resumed, place)
+    sequences = {named.sequence for named in past.snapshots if named.sequence < end}
+    for sequence in sorted(sequences, reverse=True):
+        if (resumed := past.resumed(span, sequence)) is not None:
+            return Beginning(resumed, sequence)
     if past.reaches_back():
-        rebuilt = [s.first for s in past.told.stretches if s.kind == REBUILT]
+        rebuilt = [span.first for span in past.journal.spans if span.kind == REBUILT]
         return Beginning(None, rebuilt[-1] if rebuilt else 0)
-    resumed = past.resumed(stretch, end)
+    resumed = past.resumed(span, end)
     if resumed is not None:  # nothing can be compared, but the state itself is there
         return Beginning(resumed, end)
     raise _truncated(past, "neither the log's start nor a snapshot leads to the journal's end")
@@ -219,28 +232,28 @@ def _begin(past: PartitionPast) -> Beginning:
 def _truncated(past: PartitionPast, why: str) -> LablineError:
     return LablineError(
         "LL-LOG-TRUNCATED",
-        f"{past.origin.line}[{past.partition}]: {why}",
+        f"{past.rerun.line}[{past.partition}]: {why}",
         "start the old versions once more and stop them with SIGTERM, which writes a snapshot at"
         " the journal's end; or re-learn the line under a new name from what is left",
     )
 
 
 def _difference(past: PartitionPast, entry: Entry, emissions: Any) -> Difference:
-    written = past.written(entry.sequence)
-    found = written.compare(entry, emissions) or written.journal_differs(entry)
-    return replace(found, state_before=past.state_at(_begin(past), entry.sequence))
+    outputs = past.outputs(entry.sequence)
+    difference = outputs.compare(entry, emissions) or outputs.journal_differs(entry)
+    return replace(difference, state_before=past.state_at(_beginning(past), entry.sequence))
 
 
-def _stands(past: PartitionPast, last: Entry) -> bool:
-    """Tell whether the newest snapshot is one of who wrote last, at the journal's end."""
-    newest = past.names[0] if past.names else None  # a scorer takes that one
+def _has_snapshot(past: PartitionPast, last: Entry) -> bool:
+    """Tell whether the newest snapshot is one of the last environment, at the journal's end."""
+    newest = past.snapshots[0] if past.snapshots else None  # a scorer takes that one
     return (
         newest is not None
         and newest.sequence == last.sequence + 1
-        and past.task(past.told.stretches[-1], newest) is not None
+        and past.task(past.journal.spans[-1], newest) is not None
     )
 
 
 def _snapshot(task: Task, last: Entry, rebuild: bool) -> Unsealed:
-    place = Place(last.sequence + 1, last.offset, last.digest)
+    place = JournalPlace(last.sequence + 1, last.offset, last.digest)
     return snapshot(task, place, environment_digest(), "rebuilt" if rebuild else "folded")

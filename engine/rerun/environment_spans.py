@@ -1,4 +1,10 @@
-"""Which environment wrote which stretch of a journal, and which snapshots lead into a stretch."""
+"""Which environment wrote which span of a journal, and which snapshots lead into a span.
+
+Called by `labline.engine.rerun.partition_past`. What comes in is a journal, read once as a stream;
+what goes out is a summary of it that fits in memory whatever its length. What must stay true: bits
+are compared only within a span, so a span ends wherever another environment takes over or the state
+was folded anew.
+"""
 
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
@@ -7,12 +13,16 @@ from labline.engine.core.journal import CARRIED, REBUILT, TAKEN, Entry
 from labline.engine.core.snapshot import Header
 
 
-class Stretch(NamedTuple):
+class EnvironmentSpan(NamedTuple):
     """Entries `first` to before `until`, all of one environment.
 
     Attributes
     ----------
-    kind
+    first, until : int
+        Sequence numbers of journal entries.
+    environment : str
+        Digest of the environment that wrote them.
+    kind : str
         How it came to its state: ``taken``: by folding from nothing; ``carried``: from another
         environment's state, as it was; ``rebuilt``: by folding all that lies before it anew.
     """
@@ -22,10 +32,11 @@ class Stretch(NamedTuple):
     environment: str
     kind: str
 
-    def has(self, header: Header) -> bool:
+    def has_state(self, header: Header) -> bool:
         """Tell whether its environment was in a snapshot's state, at this place.
 
-        Where it begins, that is what it says it began from. Later, only what it folded itself.
+        Where it begins, that is the state that it says it began from. Later, only a state that it
+        folded itself.
 
         Examples
         --------
@@ -33,10 +44,10 @@ class Stretch(NamedTuple):
         ...     return Header(line="l", partition=0, sequence=sequence, journal_offset=-1,
         ...         entry_digest="", next_offsets=[], revision=0, environment=environment,
         ...         state_digest="", origin=origin)
-        >>> stretch = Stretch(5, 9, "b", "carried")
-        >>> [stretch.has(header(*told)) for told in ((5, "a"), (9, "b"), (7, "a"), (10, "b"))]
+        >>> span = EnvironmentSpan(5, 9, "b", "carried")
+        >>> [span.has_state(header(*at)) for at in ((5, "a"), (9, "b"), (7, "a"), (10, "b"))]
         [True, True, False, False]
-        >>> stretch.has(header(5, "b", "rebuilt"))
+        >>> span.has_state(header(5, "b", "rebuilt"))
         False
         """
         ours = header.environment == self.environment
@@ -47,22 +58,24 @@ class Stretch(NamedTuple):
         return ours and header.origin != REBUILT and self.first < header.sequence <= self.until
 
 
-class Told(NamedTuple):
-    """What a journal tells before anything is folded.
+class JournalSummary(NamedTuple):
+    """What is known of a journal before anything is folded.
 
     Attributes
     ----------
-    begin
+    begin : Entry or None
         Its first entry: not number 0 when retention took older ones. None: it is empty.
-    last
+    last : Entry or None
         Its last entry.
-    before
-        By the sequence numbers that were asked for, the entry before each.
+    spans : list of EnvironmentSpan
+        One after another, without gaps.
+    before : dict of int to Entry
+        By the sequence numbers of interest, the entry before each.
     """
 
     begin: Entry | None
     last: Entry | None
-    stretches: list[Stretch]
+    spans: list[EnvironmentSpan]
     before: dict[int, Entry]
 
     @property
@@ -73,10 +86,10 @@ class Told(NamedTuple):
     @property
     def environments(self) -> tuple[str, ...]:
         """Return who wrote it."""
-        return tuple(sorted({stretch.environment for stretch in self.stretches}))
+        return tuple(sorted({span.environment for span in self.spans}))
 
-    def stands(self, header: Header) -> bool:
-        """Tell whether a snapshot is of this past."""
+    def contains(self, header: Header) -> bool:
+        """Tell whether a snapshot is of this past: its last entry must be this journal's."""
         entry = self.before.get(header.sequence)
         return entry is not None and (entry.digest.hex(), list(entry.next_offsets)) == (
             header.entry_digest,
@@ -84,36 +97,39 @@ class Told(NamedTuple):
         )
 
 
-def tell(entries: Iterable[Entry], wanted: Collection[int] = ()) -> Told:
-    """Return what a journal tells; it is read once and not held.
+def summarize(entries: Iterable[Entry], sequences: Collection[int] = ()) -> JournalSummary:
+    """Return the summary of a journal, which is read once and not kept.
 
     Parameters
     ----------
-    wanted
-        Sequence numbers of snapshots: whether they are of this past is asked later.
+    entries : iterable of Entry
+        The journal, from its first entry on.
+    sequences : collection of int
+        Sequence numbers of interest: those of snapshots, of which `contains` is asked later.
 
     Examples
     --------
     >>> def entry(sequence, environment, kind="taken"):
     ...     return Entry(sequence, 0, environment, (), (), (), b"", kind)
-    >>> told = tell([entry(0, "a"), entry(1, "b", "carried"), entry(2, "b"), entry(3, "b")], {2})
-    >>> told.stretches[1]
-    Stretch(first=1, until=4, environment='b', kind='carried')
-    >>> told.end, told.before[2].sequence
+    >>> journal = [entry(0, "a"), entry(1, "b", "carried"), entry(2, "b"), entry(3, "b")]
+    >>> summary = summarize(journal, {2})
+    >>> summary.spans[1]
+    EnvironmentSpan(first=1, until=4, environment='b', kind='carried')
+    >>> summary.end, summary.before[2].sequence
     (4, 1)
     """
-    found: list[Stretch] = []
+    spans: list[EnvironmentSpan] = []
     begin: Entry | None = None
     last: Entry | None = None
     before: dict[int, Entry] = {}
     for entry in entries:
         begin = begin or entry
-        switched = entry.kind in (CARRIED, REBUILT)
-        if last is None or switched or entry.environment != last.environment:
-            kind = entry.kind if switched else TAKEN
-            found.append(Stretch(entry.sequence, entry.sequence, entry.environment, kind))
-        found[-1] = found[-1]._replace(until=entry.sequence + 1)
+        is_switch = entry.kind in (CARRIED, REBUILT)
+        if last is None or is_switch or entry.environment != last.environment:
+            kind = entry.kind if is_switch else TAKEN
+            spans.append(EnvironmentSpan(entry.sequence, entry.sequence, entry.environment, kind))
+        spans[-1] = spans[-1]._replace(until=entry.sequence + 1)
         last = entry
-        if entry.sequence + 1 in wanted:
+        if entry.sequence + 1 in sequences:
             before[entry.sequence + 1] = entry
-    return Told(begin, last, found, before)
+    return JournalSummary(begin, last, spans, before)

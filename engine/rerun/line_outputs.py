@@ -1,24 +1,23 @@
-"""What a partition of a line's topics holds, read alongside a re-run and compared with it."""
+"""What a partition of a line's topics holds, read alongside a re-run and compared with it.
+
+Called by parity, what-if and the check before an upgrade. What comes in are the emissions of a
+fold, in order; what goes out is the first `Difference`. What must stay true: each record that was
+written is looked at once, in the order of its log; and what retention took is no difference, as
+long as nothing of its kind was found: a journal's digest speaks for it.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from labline.engine.broker.reader import partition_offsets, read_range
-from labline.engine.core.dead_letter import ERROR_PREFIX
 from labline.engine.core.journal import Entry
-from labline.engine.core.kinds import CLASS_SCORES, SCORES
 from labline.engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission, Record
-from labline.schemas.avro import Rejection
-from labline.schemas.engine_schemas import engine_schema
-from labline.schemas.framing import Headers
+from labline.engine.rerun.output_records import KINDS, emission_source, fields, is_same, source_of
 from labline.topics.naming import line_topics
 
-#: Topic, partition and offset of an input record.
-Source: TypeAlias = tuple[str, int, int]
-
-KINDS = {ANSWER: "answer", SHADOW: "shadow score", DEAD_LETTER: "dead letter"}
+NO_RECORD: Record = (-1, -1, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -27,16 +26,18 @@ class Difference:
 
     Attributes
     ----------
-    what
-        Kind of emission, or ``journal`` when it is the record of what was taken that differs.
+    what : str
+        Kind of emission, or ``journal`` when it is the journal's entry that differs.
     topic, partition, offset
         Where the written record is (-1: there is none).
-    source
-        Topic, partition and offset of the event, as far as it can be told.
-    field, written, refolded
+    sequence : int
+        Of the journal entry.
+    source : str
+        Topic, partition and offset of the event, as far as they are known.
+    field, written, refolded : str
         The first differing field and both values.
-    state_before
-        Digest of the task's state before the entry ("": not asked for).
+    state_before : str
+        Digest of the task's state before the entry ("": not computed).
     """
 
     what: str
@@ -61,27 +62,29 @@ class Difference:
         )
 
 
-#: What scores may be written as, whatever the kind of the line.
-SCHEMAS = dict(zip((ANSWER, SHADOW), zip(SCORES, CLASS_SCORES, strict=True), strict=True))
-
-EMPTY: Record = (-1, -1, None, None, None)
-
-
-class Left(NamedTuple):
+class Unaccounted(NamedTuple):
     """A record beyond the last journal entry.
 
     Attributes
     ----------
-    newer
-        It answers a record that was not taken yet then: a newer entry may account for it.
+    difference : Difference
+        What it is, if nothing accounts for it.
+    is_newer : bool
+        Whether it answers a record that was not taken yet then: a newer entry may account for it.
     """
 
     difference: Difference
-    newer: bool
+    is_newer: bool
 
 
-class Written:
-    """What a partition's output topics hold, read alongside the re-run."""
+class LineOutputs:
+    """What a partition's output topics hold, in the order of their logs.
+
+    Attributes
+    ----------
+    deleted : int
+        Records that retention took: only the journal's digest speaks for them.
+    """
 
     def __init__(self, bootstrap: str, line: str, partition: int) -> None:
         topics = line_topics(line)
@@ -90,42 +93,42 @@ class Written:
         self._journal = topics.journal
         offsets = partition_offsets(bootstrap, list(self._topics.values()))
         self._records: dict[str, Iterator[Record]] = {}
-        self._held: dict[str, Record] = {}
+        self._unread: dict[str, Record] = {}  # by kind a record that is next once more
         self._cut: set[str] = set()  # kinds whose log may begin later than the journal
         self.deleted = 0
         for kind, topic in self._topics.items():
-            place = offsets[topic][partition]
-            batches = read_range(bootstrap, topic, partition, place.start, place.stable)
+            log = offsets[topic][partition]
+            batches = read_range(bootstrap, topic, partition, log.start, log.stable)
             self._records[kind] = chain.from_iterable(batches)
-            if place.start > 0:
+            if log.start > 0:
                 self._cut.add(kind)
 
     def pass_over(self, entry: Entry, inputs: Sequence[str | None]) -> None:
         """Pass over what was written for the records that an entry took."""
-        taken = zip(entry.first_offsets, entry.next_offsets, strict=True)
-        self._pass_while(dict(zip(inputs, taken, strict=True)))
+        ranges = zip(entry.first_offsets, entry.next_offsets, strict=True)
+        self._pass_ranges(dict(zip(inputs, ranges, strict=True)))
 
     def pass_before(self, entry: Entry, inputs: Sequence[str | None]) -> None:
         """Pass over what was written before an entry, the first that the journal still has."""
-        self._pass_while(
+        self._pass_ranges(
             {topic: (0, first) for topic, first in zip(inputs, entry.first_offsets, strict=True)}
         )
 
-    def _pass_while(self, taken: Mapping[str | None, tuple[int, int]]) -> None:
+    def _pass_ranges(self, ranges: Mapping[str | None, tuple[int, int]]) -> None:
         for kind in self._topics:
-            left = dict(taken)
+            ahead = dict(ranges)
             while (record := self.next(kind)) is not None:
-                topic, offset = _source(kind, record)
-                first, until = left.get(topic, (0, 0))
+                topic, _, offset = source_of(kind, record)
+                first, until = ahead.get(topic, (0, 0))
                 if not first <= offset < until:
-                    self._held[kind] = record
+                    self._unread[kind] = record
                     break
-                left[topic] = (offset + 1, until)  # once only: offsets can be moved back
+                ahead[topic] = (offset + 1, until)  # once only: offsets can be moved back
                 self._cut.discard(kind)
 
     def next(self, kind: str) -> Record | None:
         """Return the next record of a kind; None: that was all."""
-        return self._held.pop(kind, None) or next(self._records[kind], None)
+        return self._unread.pop(kind, None) or next(self._records[kind], None)
 
     def compare(self, entry: Entry, emissions: Iterable[Emission]) -> Difference | None:
         """Return the first emission that is not what was written."""
@@ -140,142 +143,96 @@ class Written:
         """
         same = 0
         for emission in emissions:
-            kind, key, value, headers = emission
+            kind = emission[0]
             record = self.next(kind)
             if kind in self._cut:
-                wanted = _source(kind, (-1, -1, key, value, headers))
-                if record is None or _source(kind, record) != wanted:
+                if record is None or _place(source_of(kind, record)) != _place(
+                    emission_source(emission)
+                ):
                     self.deleted += 1
                     same += 1
                     if record is not None:
-                        self._held[kind] = record
+                        self._unread[kind] = record
                     continue
-                self._cut.discard(kind)
+                self.end_cut(kind)
             if record is None or not is_same(record, emission):
                 if record is not None:
-                    self._held[kind] = record
+                    self._unread[kind] = record
                 return same, self._difference(entry.sequence, emission, record)
             same += 1
         return same, None
 
     def is_cut(self, kind: str) -> bool:
-        """Tell whether retention may have taken what is looked for."""
+        """Tell whether a missing record of a kind may be one that retention took."""
         return kind in self._cut
 
-    def begins(self, kind: str) -> None:
-        """Note that what retention left of a kind has begun."""
+    def end_cut(self, kind: str) -> None:
+        """Note that the first surviving record of a kind was found.
+
+        From here on a missing one is a difference, not retention.
+        """
         self._cut.discard(kind)
 
-    def rest(self, last: Entry | None, inputs: Sequence[str | None]) -> Left | None:
+    def rest(self, last: Entry | None, inputs: Sequence[str | None]) -> Unaccounted | None:
         """Return the first record that no entry up to the last one accounts for.
 
         One that can only be an intruder comes before one that newer entries may account for.
 
         Parameters
         ----------
-        last
-            None: there is no entry.
+        last : Entry or None
+            The journal's last entry; None: it has none.
+        inputs : sequence of str
+            Topics of events, labels and retries.
         """
         ends = dict(zip(inputs, last.next_offsets if last else [0] * len(inputs), strict=True))
         sequence = last.sequence + 1 if last else 0
-        found: list[Left] = []
+        rest: list[Unaccounted] = []
         for kind in self._topics:
             record = self.next(kind)
             if record is not None:
-                self._held[kind] = record
-                topic, offset = _source(kind, record)
+                self._unread[kind] = record
+                topic, _, offset = source_of(kind, record)
                 difference = self._difference(sequence, (kind, None, None, None), record)
-                found.append(Left(difference, offset >= ends.get(topic, offset + 1)))
-        return min(found, key=lambda left: left.newer, default=None)
+                rest.append(Unaccounted(difference, offset >= ends.get(topic, offset + 1)))
+        return min(rest, key=lambda record: record.is_newer, default=None)
 
     def journal_differs(self, entry: Entry) -> Difference:
         """Return that the outputs are as written, but not what the journal vouches for."""
         return Difference(
-            "journal", self._journal, self._partition, -1, entry.sequence, "", "digest",
-            entry.digest.hex(), "of the outputs as they are now: another",
-        )  # fmt: skip
+            what="journal",
+            topic=self._journal,
+            partition=self._partition,
+            offset=-1,
+            sequence=entry.sequence,
+            source="",
+            field="digest",
+            written=entry.digest.hex(),
+            refolded="of the outputs as they are now: another",
+        )
 
     def _difference(self, sequence: int, emission: Emission, record: Record | None) -> Difference:
         kind, key, value, headers = emission
-        written = fields(kind, *(record or EMPTY)[2:])
+        written = fields(kind, *(record or NO_RECORD)[2:])
         refolded = fields(kind, key, value, headers)
         names = [*written, *(name for name in refolded if name not in written)]
         field = next((n for n in names if written.get(n) != refolded.get(n)), "value")
         known = refolded if "offset" in refolded else written
         source = f"{known.get('topic')}[{known.get('partition')}]@{known.get('offset')}"
         return Difference(
-            KINDS[kind],
-            self._topics[kind],
-            self._partition,
-            -1 if record is None else record[0],
-            sequence,
-            f"{source} id {known['id']}" if "id" in known else "",
-            field,
-            repr(written.get(field)),
-            repr(refolded.get(field)),
+            what=KINDS[kind],
+            topic=self._topics[kind],
+            partition=self._partition,
+            offset=-1 if record is None else record[0],
+            sequence=sequence,
+            source=f"{source} id {known['id']}" if "id" in known else "",
+            field=field,
+            written=repr(written.get(field)),
+            refolded=repr(refolded.get(field)),
         )
 
 
-def source_of(kind: str, record: Record) -> Source:
-    """Return from which input topic, partition and offset a written record comes."""
-    if kind == DEAD_LETTER:
-        told = dict(record[4] or ())
-        topic, partition, offset = (
-            told.get(ERROR_PREFIX + name) or b"" for name in ("topic", "partition", "offset")
-        )
-        return topic.decode(errors="replace"), _number(partition), _number(offset)
-    found = fields(kind, record[2], record[3])
-    return str(found.get("topic")), int(found.get("partition", -1)), int(found.get("offset", -1))
-
-
-def _number(text: bytes) -> int:
-    return int(text) if text.isdigit() else -1  # an intruder's may say anything
-
-
-def _source(kind: str, record: Record) -> tuple[str, int]:
-    topic, _, offset = source_of(kind, record)
+def _place(source: tuple[str, int, int]) -> tuple[str, int]:
+    """Return a source without its partition, which is this one for all of them."""
+    topic, _, offset = source
     return topic, offset
-
-
-def is_same(record: Record, emission: Emission) -> bool:
-    """Tell whether a written record is what folding gives, a dead letter's reasons included.
-
-    Its other headers are its producer's.
-    """
-    kind, key, value, headers = emission
-    if (record[2], record[3]) != (key, value):
-        return False
-    return kind != DEAD_LETTER or reasons(record[4]) == reasons(headers)
-
-
-def reasons(headers: Headers) -> dict[str, bytes | None]:
-    """Return what a dead letter says of why it is one.
-
-    Examples
-    --------
-    >>> reasons([("mine", b"1"), ("labline.error.reason", b"future")])
-    {'labline.error.reason': b'future'}
-    """
-    return {name: told for name, told in headers or () if name.startswith(ERROR_PREFIX)}
-
-
-def fields(
-    kind: str, key: bytes | None, value: bytes | None, headers: Headers = None
-) -> Mapping[str, Any]:
-    """Return a record as named values: decoded where it is a score, raw where it is not."""
-    if key is None and value is None and not headers:
-        return {}
-    if kind == DEAD_LETTER:
-        return {"key": key, "value": value, **reasons(headers)}
-    decoded = [engine_schema(name).decode(value) for name in SCHEMAS[kind]]
-    found = next((datum for datum in decoded if not isinstance(datum, Rejection)), None)
-    if found is None:
-        return {"key": key, "value": value}
-    scores = found.pop("scores", [])
-    slots = {
-        f"{s['slot']} {s['model']} {name}": s[name]
-        for s in scores
-        for name in s
-        if name not in ("slot", "model")
-    }
-    return {**found, **slots, "key": key}

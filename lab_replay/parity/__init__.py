@@ -1,1 +1,1 @@
-"""Has the factory done what its journal says? Its past, run again and compared."""
+"""Parity: whether the factory has done what its journal says, as its past run again shows."""

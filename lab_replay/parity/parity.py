@@ -1,18 +1,20 @@
 """Parity: the factory's past, folded again from its journal and compared with what it wrote.
 
-Not only digests are compared: every answer, shadow score and dead letter that a
-``read_committed`` reader sees must be the one that folding gives, byte for byte; of a dead letter
-also what its headers say of why. Outputs without any journal entry are a difference. What another
-environment wrote can only be compared in that environment; it is told apart.
+Called by `labline lab parity` and the demo. What comes in is a line by name and the control topic,
+folded; what goes out is a verdict with its reasons. What must stay true: not only digests are
+compared. Every answer, shadow score and dead letter that a ``read_committed`` reader sees must be
+the one that folding gives, byte for byte; of a dead letter also what its headers say of why.
+Outputs without any journal entry are a difference. What another environment wrote can only be
+compared in that environment; it is counted apart.
 
-One difference is seldom alone: after the first of a partition, what follows is paired by source
-and counted, per field and hour (`labline.lab_replay.parity.consistency`).
+One difference rarely comes alone: after the first of a partition, what follows is paired by source
+and counted, per field and hour (`labline.lab_replay.parity.differences`).
 """
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labline.engine.errors import LablineError
 from labline.engine.models.control import configuration
@@ -20,11 +22,13 @@ from labline.engine.models.control.configuration import CHAMPION, SpecOf
 from labline.engine.models.control.control import Control, Revision
 from labline.engine.models.state.environment import environment_digest
 from labline.engine.rerun.line_outputs import Difference
-from labline.engine.rerun.partition_past import Origin
-from labline.engine.rerun.partition_past import Snapshots as Snapshots
+from labline.engine.rerun.partition_past import LineRerun, Snapshots
 from labline.engine.rerun.partitions import each_partition
-from labline.lab_replay.parity.consistency import Consistency, Row
-from labline.lab_replay.parity.parity_partition import PartitionParity, check_partition
+from labline.engine.rerun.revisions import promoted_revisions
+from labline.lab_replay.parity.partition import EntryRange, PartitionParity, check_partition
+
+if TYPE_CHECKING:
+    from labline.lab_replay.parity.differences.table import DifferenceTable, FieldHour
 
 EQUAL, DIFFERENT, ELSEWHERE = "equal", "different", "elsewhere"
 NOT_COMPARED = {
@@ -49,8 +53,8 @@ class Parity:
     verdict: str
     environment: str
     partitions: tuple[PartitionParity, ...]
-    totals: tuple[Row, ...] = ()
-    hours: tuple[Row, ...] = ()
+    totals: "tuple[FieldHour, ...]" = ()
+    hours: "tuple[FieldHour, ...]" = ()
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON-able data."""
@@ -111,41 +115,47 @@ def parity(
     first, until
         Compare only the journal entries from this number on, and before that one.
     progress
-        Told when a partition is done.
+        Called when a partition is done.
 
     Raises
     ------
     LablineError
         ``LL-PARITY-NOTHING`` when the line has no journal yet, or none of these entries.
     """
-    revisions = {offset: r for offset, r in control.history.items() if r.line == line}
-    if not revisions:
-        raise LablineError(
-            "LL-PARITY-NOTHING", f"line {line} was never promoted", "labline promote NAME@N"
-        )
+    revisions = promoted_revisions(control, line)
     if recipe is not None:
         revisions = {offset: _with_recipe(r, recipe) for offset, r in revisions.items()}
         snapshots = None  # they hold what the line's own recipe has learned
-    origin = Origin(bootstrap, line, revisions, snapshots, spec_of)
-    told = each_partition(check_partition, origin, (first, until), progress=progress)
-    results, table = [part for part, _ in told], Consistency()
-    for _, theirs in told:
-        table.merge(theirs)
-    compared = any(result.entries for result in results)
-    if not compared and not any(r.elsewhere + r.unreached or r.difference for r in results):
+    rerun = LineRerun(bootstrap, line, revisions, snapshots, spec_of)
+    checks = each_partition(check_partition, rerun, EntryRange(first, until), progress=progress)
+    parts = tuple(part for part, _ in checks)
+    compared = any(part.entries for part in parts)
+    if not compared and not any(p.elsewhere + p.unreached or p.difference for p in parts):
         raise LablineError(
             "LL-PARITY-NOTHING",
             f"the journal of line {line} has no such entry",
             "labline factory run writes it; --from and --to count its entries in each partition",
         )
     verdict = EQUAL if compared else ELSEWHERE
-    if any(result.difference for result in results):
+    if any(part.difference for part in parts):
         verdict = DIFFERENT
-    rows = tuple(table.totals()), tuple(table.rows())
-    return Parity(line, verdict, environment_digest(), tuple(results), *rows)
+    totals, hours = _rows([table for _, table in checks if table is not None])
+    return Parity(line, verdict, environment_digest(), parts, totals, hours)
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _rows(
+    tables: "list[DifferenceTable]",
+) -> "tuple[tuple[FieldHour, ...], tuple[FieldHour, ...]]":
+    """Return the rows of all partitions' tables together: over all hours, and hour by hour."""
+    if not tables:
+        return (), ()
+    together, *others = tables
+    for table in others:
+        together.merge(table)
+    return tuple(together.totals()), tuple(together.rows())
+
+
+def _plain(row: "FieldHour") -> dict[str, Any]:
     """Return a row as JSON has it: it knows no infinity."""
     endless = {name: None for name, value in row._asdict().items() if value == math.inf}
     return {**row._asdict(), **endless}

@@ -1,8 +1,8 @@
 """What happened in a recorded past, as steps: an event was scored, a label was learned.
 
 The factory's own task decides what the steps are: decoding, checks, order, label join and expiry
-happen once, whatever the number of candidates. In the task's slot sits a *tap*, a learner that
-only writes down what it was asked. Candidates walk over the steps afterwards.
+happen once, whatever the number of candidates. In the task's slot sits a `RowRecorder` without a
+learner inside, which only writes down what it was asked. Candidates walk over the steps afterwards.
 """
 
 import heapq
@@ -13,6 +13,7 @@ from labline.engine.core.features import Features
 from labline.engine.core.record import INPUTS, Record
 from labline.engine.core.run import Run
 from labline.engine.core.task import Task
+from labline.lab_replay.replay.row_recorder import RowRecorder
 from labline.lab_replay.replay.rows import Rows
 from labline.lab_replay.replay.trial import Trial
 
@@ -22,42 +23,42 @@ RUN_RECORDS = 1_000
 Step: TypeAlias = tuple[int, int, Features, Any]
 
 
-class Tap:
-    """A learner that writes down what it was asked.
+#: Called with the row, the label and the stream time (ms) of each label that is learned.
+OnLabel: TypeAlias = Callable[[int, Any, int], None]
 
-    A label is learned with the very features that were scored, so the object tells the row: its
-    address stays its own for as long as it is waited for.
+
+class StepLog:
+    """The steps of a task, as the `RowRecorder` in its slot passes them on.
+
+    Attributes
+    ----------
+    task : Task
+        Whose stream time the steps have; known once the log is in its slot.
     """
 
-    def __init__(self, trial: Trial, note: Callable[[int, Any, int], None]) -> None:
-        self.steps: list[Step] = []
-        self._note = note
-        self._row_of: dict[int, int] = {}
-        self._next = 0
-        classes = trial.line.classes
-        self._nothing: Any = (1.0 / len(classes),) * len(classes) if classes else 0.5
-        self.task: Task | None = None
+    task: Task
 
-    def score(self, features: Features) -> Any:
-        """Write down that an event was scored; the answer is of no use."""
-        row = self._next
-        self._next = row + 1
-        self._row_of[id(features)] = row
-        self.steps.append((self.task.stream_time_ms, row, features, None))  # type: ignore[union-attr]
-        return self._nothing
+    def __init__(self, on_label: OnLabel) -> None:
+        self._on_label = on_label
+        self._steps: list[Step] = []
+        self._rows = 0
 
-    def learn(self, features: Features, label: Any) -> None:
+    def score(self, features: Features, _answer: Any) -> int:
+        """Write down that an event was scored."""
+        row = self._rows
+        self._rows = row + 1
+        self._steps.append((self.task.stream_time_ms, row, features, None))
+        return row
+
+    def learn(self, row: int, features: Features, label: Any) -> None:
         """Write down that a label was learned."""
-        row, time_ms = self._row_of[id(features)], self.task.stream_time_ms  # type: ignore[union-attr]
-        self._note(row, label, time_ms)
-        self.steps.append((time_ms, row, features, label))
+        time_ms = self.task.stream_time_ms
+        self._on_label(row, label, time_ms)
+        self._steps.append((time_ms, row, features, label))
 
-    def river(self) -> Any:
-        """Return nothing: it learns nothing."""
-
-    def taken(self) -> list[Step]:
+    def take(self) -> list[Step]:
         """Return the steps since the last time."""
-        steps, self.steps = self.steps, []
+        steps, self._steps = self._steps, []
         return steps
 
 
@@ -75,12 +76,12 @@ def steps_of(
     """
     if trial.delay_ms is not None and trial.line.labels is not None:
         known = Rows(trial, rows.partition)
-        for _ in _recorded(trial, Tap(trial, known.learned), known, progress):
+        for _ in _recorded(trial, known.learned, known, progress):
             pass
-        recorded = _recorded(trial, Tap(trial, _nothing), rows, None)
+        recorded = _recorded(trial, _nothing, rows, None)
         yield from _delayed(recorded, known, rows, trial.delay_ms)
     else:
-        yield from _recorded(trial, Tap(trial, rows.learned), rows, progress)
+        yield from _recorded(trial, rows.learned, rows, progress)
 
 
 def _nothing(row: int, label: Any, time_ms: int) -> None:
@@ -88,12 +89,13 @@ def _nothing(row: int, label: Any, time_ms: int) -> None:
 
 
 def _recorded(
-    trial: Trial, tap: Tap, rows: Rows, progress: Callable[[int], None] | None
+    trial: Trial, on_label: OnLabel, rows: Rows, progress: Callable[[int], None] | None
 ) -> Iterator[list[Step]]:
-    labels = -1 if trial.line.labels is None else 0
-    tap.task = task = Task(trial.spec(tap), rows.partition, (0, labels, -1))
+    labels, log = -1 if trial.line.labels is None else 0, StepLog(on_label)
+    spec = trial.spec(RowRecorder(trial.line, log))
+    log.task = task = Task(spec, rows.partition, (0, labels, -1))
     for run in fold_at_rest(task, _inputs(trial, rows)):
-        steps = tap.taken()
+        steps = log.take()
         rows.answered(run, [step[2] for step in steps if step[3] is None])
         if progress is not None:
             progress(run.taken)

@@ -46,7 +46,7 @@ class Trial:
     slices: Sequence[str] = ()
     reference: str | None = None
 
-    def spec(self, tap: Learner) -> Spec:
+    def spec(self, recorder: Learner) -> Spec:
         """Return the task's configuration: one slot, which writes down what happens."""
         return Spec(
             line=joined(self.line),
@@ -54,7 +54,7 @@ class Trial:
             inputs=(self.line.events, self.line.labels, ""),
             event_schema=self.event_schema,
             label_schema=self.label_schema,
-            champion=Slot(CANDIDATE, "tap", tap),
+            champion=Slot(CANDIDATE, "recorder", recorder),
             writers=self.writers,
         )
 

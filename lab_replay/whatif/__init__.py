@@ -1,1 +1,1 @@
-"""The same past with another model, threshold or without a range."""
+"""What if: a line's past again with another model or threshold, or with records left out."""

@@ -1,4 +1,8 @@
-"""What is to be otherwise in a line's past: model, threshold, producers, offset ranges."""
+"""What is to be otherwise in a line's past: model, threshold, producers, offset ranges.
+
+Called by `labline lab whatif` and the fold. What comes in is what a person typed; what goes out is
+a `Change` that was checked against the line, and the revisions as it would have had them.
+"""
 
 import math
 import re
@@ -16,7 +20,7 @@ UNKNOWN = "unknown"  # who sent a record that does not say so
 _RANGE = re.compile(r"(?P<topic>[A-Za-z0-9._-]+)/(?P<partition>\d+)=(?P<first>\d+):(?P<until>\d+)")
 
 
-class Range(NamedTuple):
+class OffsetRange(NamedTuple):
     """Offsets of a partition, from the first to before `until`."""
 
     topic: str
@@ -35,18 +39,18 @@ class Range(NamedTuple):
 
         Examples
         --------
-        >>> Range.parse("flights.arrived/0=120:150")
-        Range(topic='flights.arrived', partition=0, first=120, until=150)
+        >>> OffsetRange.parse("flights.arrived/0=120:150")
+        OffsetRange(topic='flights.arrived', partition=0, first=120, until=150)
         """
-        found = _RANGE.fullmatch(text)
-        if found is None or int(found["first"]) >= int(found["until"]):
+        match = _RANGE.fullmatch(text)
+        if match is None or int(match["first"]) >= int(match["until"]):
             raise LablineError(
                 "LL-WHATIF-RANGE",
                 f"--without {text} is no range of offsets",
                 "write TOPIC/PARTITION=FIRST:UNTIL, UNTIL after FIRST and itself not in it:"
                 " --without flights.arrived/0=120:150",
             )
-        return cls(found["topic"], *(int(found[n]) for n in ("partition", "first", "until")))
+        return cls(match["topic"], *(int(match[n]) for n in ("partition", "first", "until")))
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}={self.first}:{self.until}"
@@ -71,7 +75,7 @@ class Change:
     recipe: str | None = None
     threshold: float | None = None
     sources: tuple[str, ...] = ()
-    ranges: tuple[Range, ...] = ()
+    ranges: tuple[OffsetRange, ...] = ()
 
     @property
     def keeps_scores(self) -> bool:
@@ -99,12 +103,12 @@ class Change:
             )
         if self.threshold is not None:
             _check_threshold(line, self.threshold)
-        for told in self.ranges:
-            if told.topic not in inputs or told.partition not in partitions:
+        for offsets in self.ranges:
+            if offsets.topic not in inputs or offsets.partition not in partitions:
                 names = ", ".join(name for name in inputs if name)
                 raise LablineError(
                     "LL-WHATIF-RANGE",
-                    f"--without {told}: the line does not read that partition",
+                    f"--without {offsets}: the line does not read that partition",
                     f"it reads {names}, partitions {partitions[0]} to {partitions[-1]}",
                 )
 
@@ -134,7 +138,7 @@ class Change:
         if self.threshold is not None:
             parts.append(f"with the threshold {self.threshold}")
         parts += [f"without source {name}" for name in self.sources]
-        parts += [f"without {told}" for told in self.ranges]
+        parts += [f"without {offsets}" for offsets in self.ranges]
         return ", ".join(parts)
 
 

@@ -1,26 +1,28 @@
-"""What was against what would have been: answers, probabilities, losses, costs."""
+"""What was against what would have been: answers, probabilities, losses, costs.
+
+Called by `labline.lab_replay.whatif.whatif`; printed by `table` and as JSON. What comes in are
+pairs of answers and counts; what goes out are numbers and sentences. What must stay true: a number
+that is not known is None, never 0, and JSON has it.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from labline.engine.core.line import Costs
 from labline.lab_replay.evaluation.losses import decided, finite
 from labline.lab_replay.evaluation.result import MEASURES
-from labline.lab_replay.whatif.figures import COST, Columns, Floats, Measure
+from labline.lab_replay.whatif.answers import AnswerPairs, Floats
+from labline.lab_replay.whatif.figures import COST, Measure, on_labelled
 
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "max": 1.0}
-LABELLED, ROBUST = "labelled events", "doubly robust"
-NOTES = {
-    LABELLED: "metrics: over events answered on both sides that have a label in the changed past;"
-    " 95 % intervals of the differences, asymptotic normal, where a metric is a mean over events",
-    ROBUST: "metrics: doubly robust over events answered on both sides and older than the label"
-    " horizon, by the recorded propensity and the new probability; 95 % intervals, asymptotic"
-    " normal. They hold when the propensities are true, the labels that went missing went by"
-    " chance, and for the model as it learned from the labels that came, not from those that its"
-    " own decisions would have brought",
-}
+COUNTS = ("left_out", "gone", "added", "unwritten")
+NOTE = (
+    "metrics: over events answered in both pasts that have a label in the changed one;"
+    " 95 % intervals of the differences, asymptotic normal, where a metric is a mean over events"
+)
 #: What a line of this kind answers with.
 SCORES = {
     "binary": "probability",
@@ -32,25 +34,25 @@ SCORES = {
 
 @dataclass(frozen=True)
 class Part:
-    """A partition, or (None) all of them.
+    """What a partition, or (None) all of them together, came to.
 
     Attributes
     ----------
-    events
-        Answered on both sides: what everything else here is about.
-    left_out
+    events : int
+        Answered in both pasts: what everything else here is about.
+    left_out : int
         Records that were left out.
-    gone, added
+    gone, added : int
         Answers that would not have been; answers that were not.
-    unwritten
-        Answers that retention took: nothing is known of what was.
-    to_yes, to_no
+    unwritten : int
+        Answers that retention took: the factual past is not known.
+    to_yes, to_no : int
         Decisions that would have been the other one.
-    to_class
+    to_class : int or None
         Of several classes: events that would have been another one; else None.
-    was_mean, now_mean
+    factual_mean, counterfactual_mean : float or None
         Of the scores; None of several classes.
-    shift
+    shift : dict
         Of the scores: mean, percentiles and maximum of their absolute difference. Of several
         classes half the sum over them: how much of the probability went elsewhere.
     """
@@ -64,11 +66,18 @@ class Part:
     to_yes: int
     to_no: int
     to_class: int | None
-    was_mean: float | None
-    now_mean: float | None
+    factual_mean: float | None
+    counterfactual_mean: float | None
     shift: dict[str, float | None]
     labelled: int
     measures: tuple[Measure, ...]
+
+
+class OutcomeCounts(NamedTuple):
+    """How many labels had an outcome, and would have had it; None: not known any more."""
+
+    factual: int | None
+    counterfactual: int | None
 
 
 @dataclass(frozen=True)
@@ -77,50 +86,51 @@ class WhatIf:
 
     Attributes
     ----------
-    outcomes
-        Of labels, by name: how many there were, and would have been. None: not known any more.
-    estimate
-        Over what the metrics are: ``labelled events`` or ``doubly robust``.
-    elsewhere
+    change : str
+        What is otherwise, in words.
+    outcomes : dict of str to OutcomeCounts
+        Of labels, by name.
+    unit : str
+        Of the costs.
+    elsewhere : tuple of str
         Other environments that wrote part of this past: differences may be theirs.
     """
 
     line: str
     kind: str
     change: str
-    estimate: str
     total: Part
     partitions: tuple[Part, ...]
-    outcomes: dict[str, tuple[int | None, int | None]]
+    outcomes: dict[str, OutcomeCounts]
     unit: str
     environment: str
     elsewhere: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON-able data."""
-        told = asdict(self)
-        for part in (told["total"], *told["partitions"]):
+        document = asdict(self)
+        for part in (document["total"], *document["partitions"]):
             part["measures"] = [measure._asdict() for measure in part["measures"]]
-        told["outcomes"] = {n: {"was": w, "now": now} for n, (w, now) in self.outcomes.items()}
-        return told
+        document["outcomes"] = {name: each._asdict() for name, each in self.outcomes.items()}
+        return document
 
     def sentences(self) -> Iterator[str]:
         """Yield it in words."""
-        all_ = self.total
+        total = self.total
         yield f"{self.line}, {self.change}: {self._lead()}"
-        for told in all_.measures:
-            yield f"{title(told.name)}: {self._measure(told)}"
-        if not all_.measures:
+        for measure in total.measures:
+            yield f"{title(measure.name)}: {self._measure(measure)}"
+        if not total.measures:
             yield "no event has a label: whether that had been better is not known"
         counts = {
-            "left out": all_.left_out,
-            "answers that would not have been": all_.gone,
-            "answers that only this past has": all_.added,
-            "answers that retention took": all_.unwritten,
+            "left out": total.left_out,
+            "answers that would not have been": total.gone,
+            "answers that only this past has": total.added,
+            "answers that retention took": total.unwritten,
         }
-        if told_counts := [f"{count:,} {name}" for name, count in counts.items() if count]:
-            yield "; ".join(told_counts)
-        yield NOTES[self.estimate]
+        if phrases := [f"{count:,} {name}" for name, count in counts.items() if count]:
+            yield "; ".join(phrases)
+        yield NOTE
         if self.elsewhere:
             yield (
                 f"parts of this past were written under {', '.join(self.elsewhere)}, folded here"
@@ -129,34 +139,32 @@ class WhatIf:
 
     def _lead(self) -> str:
         """Return in words how far the answers would have been others."""
-        all_ = self.total
-        changed = all_.to_yes + all_.to_no
-        decided = (
-            f"{_some(changed, all_.events)} answers would have been others, {all_.to_yes:,} of"
-            f" them yes and {all_.to_no:,} no"
+        total = self.total
+        flips = total.to_yes + total.to_no
+        answers = (
+            f"{_some(flips, total.events)} answers would have been others, {total.to_yes:,} of"
+            f" them yes and {total.to_no:,} no"
         )
-        if self.kind == "binary" or not all_.events:
-            return decided
-        if all_.to_class is not None:
-            told = f"{_some(all_.to_class, all_.events)} events would have been another class"
+        if self.kind == "binary" or not total.events:
+            return answers
+        if total.to_class is not None:
+            scores = f"{_some(total.to_class, total.events)} events would have been another class"
         else:
-            told = (
-                f"the {SCORES[self.kind]} would have been {_number(all_.now_mean)} on average"
-                f" instead of {_number(all_.was_mean)}, and another by"
-                f" {_number(all_.shift['mean'])} on average, over {all_.events:,} events"
+            scores = (
+                f"the {SCORES[self.kind]} would have been {_number(total.counterfactual_mean)} on"
+                f" average instead of {_number(total.factual_mean)}, and another by"
+                f" {_number(total.shift['mean'])} on average, over {total.events:,} events"
             )
-        return f"{told}; {decided}" if changed else told
+        return f"{scores}; {answers}" if flips else scores
 
-    def _measure(self, told: Measure) -> str:
-        if told.difference is None:
-            return f"{_number(told.now)} instead of {_number(told.was)}"
-        unit = f" {self.unit}" if told.name == COST and self.unit else ""
-        each = f"{unit} per event" if told.name == COST else ""
-        reach = interval(told)
-        return (
-            f"{_number(told.now)} instead of {_number(told.was)}{each}, difference"
-            f" {told.difference:+.3g}{reach and f' {reach}'}"
-        )
+    def _measure(self, measure: Measure) -> str:
+        both = f"{_number(measure.counterfactual)} instead of {_number(measure.factual)}"
+        if measure.difference is None:
+            return both
+        unit = f" {self.unit}" if measure.name == COST and self.unit else ""
+        each = f"{unit} per event" if measure.name == COST else ""
+        reach = interval(measure)
+        return f"{both}{each}, difference {measure.difference:+.3g}{reach and f' {reach}'}"
 
 
 def title(name: str) -> str:
@@ -170,11 +178,11 @@ def title(name: str) -> str:
     return MEASURES[name].title if name in MEASURES else name
 
 
-def interval(told: Measure) -> str:
+def interval(measure: Measure) -> str:
     """Return the interval of a difference, or nothing where there is none."""
-    if told.low is None or told.high is None:
+    if measure.low is None or measure.high is None:
         return ""
-    return f"[{told.low:+.3g}, {told.high:+.3g}]"
+    return f"[{measure.low:+.3g}, {measure.high:+.3g}]"
 
 
 def _some(count: int, events: int) -> str:
@@ -186,38 +194,49 @@ def _number(figure: float | None) -> str:
     return "–" if figure is None else f"{figure:.6g}"
 
 
-def part(
+def part_of(
     partition: int | None,
-    columns: Columns,
+    pairs: AnswerPairs,
     counts: Mapping[str, int],
-    measures: tuple[Measure, ...],
+    kind: str,
+    costs: Costs | None,
 ) -> Part:
-    """Return what a partition, or all of them, came to."""
-    flipped = columns.was_yes != columns.now_yes
-    several = columns.now.ndim > 1
+    """Return what a partition, or all of them, came to.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        By the names in `COUNTS`.
+    kind : str
+        Of the line.
+    costs : Costs or None
+        Of wrong decisions.
+    """
+    flips = pairs.factual_yes != pairs.counterfactual_yes
+    has_classes = pairs.counterfactual.ndim > 1
     to_class = None
-    if several:
-        to_class = int((decided(columns.was) != decided(columns.now)).sum())
+    if has_classes:
+        to_class = int((decided(pairs.factual) != decided(pairs.counterfactual)).sum())
     return Part(
         partition,
-        len(columns),
+        len(pairs),
         **counts,
-        to_yes=int((flipped & columns.now_yes).sum()),
-        to_no=int((flipped & columns.was_yes).sum()),
+        to_yes=int((flips & pairs.counterfactual_yes).sum()),
+        to_no=int((flips & pairs.factual_yes).sum()),
         to_class=to_class,
-        was_mean=None if several else _average(columns.was),
-        now_mean=None if several else _average(columns.now),
-        shift=_shift(columns),
-        labelled=int(columns.labelled.sum()),
-        measures=measures,
+        factual_mean=None if has_classes else _average(pairs.factual),
+        counterfactual_mean=None if has_classes else _average(pairs.counterfactual),
+        shift=_shift(pairs),
+        labelled=int(pairs.has_label.sum()),
+        measures=on_labelled(pairs, kind, costs),
     )
 
 
-def _shift(columns: Columns) -> dict[str, float | None]:
-    if not len(columns):
+def _shift(pairs: AnswerPairs) -> dict[str, float | None]:
+    if not len(pairs):
         return {}
     with np.errstate(over="ignore"):
-        apart = np.abs(columns.now - columns.was)
+        apart = np.abs(pairs.counterfactual - pairs.factual)
     if apart.ndim > 1:
         apart = apart.sum(axis=1) / 2
     tops = np.quantile(apart, list(QUANTILES.values()), method="inverted_cdf").tolist()

@@ -1,9 +1,14 @@
-"""What if: a line's past again, with something changed, and what it would have come to."""
+"""What if: a line's past again, with something changed, and what it would have come to.
+
+Called by `labline lab whatif`. What comes in is a line by name, the control topic folded, and a
+`Change`; what goes out is a `WhatIf` and, by partition, the events row by row. What must stay true:
+nothing is written to Kafka; a change that changes nothing gives the factual past again, bit for
+bit; and a past that cannot be told apart from another line's is refused, never guessed.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from labline.engine.broker.reader import partition_offsets, read_range
 from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE, UNUSED
@@ -15,53 +20,49 @@ from labline.engine.models.control.control import Control, Revision
 from labline.engine.models.recipes.features import inputs_of
 from labline.engine.models.recipes.language import parse
 from labline.engine.models.state.environment import environment_digest
-from labline.engine.rerun.partition_past import Origin, PartitionPast
+from labline.engine.rerun.partition_past import LineRerun, PartitionPast
 from labline.engine.rerun.partitions import each_partition
+from labline.engine.rerun.revisions import promoted_revisions
+from labline.lab_replay.whatif.answers import AnswerPairs
 from labline.lab_replay.whatif.change import Change
-from labline.lab_replay.whatif.fold import PartitionFold, Rows, other_kind
+from labline.lab_replay.whatif.fold import PartitionFold, other_kind
+from labline.lab_replay.whatif.result import COUNTS, OutcomeCounts, Part, WhatIf, part_of
 from labline.schemas.avro import Rejection
 from labline.schemas.engine_schemas import engine_schema
 from labline.topics.naming import line_topics
 
 OUTCOMES = (*LABEL_OUTCOMES, EXPIRED, NEGATIVE, EVICTED)
-COUNTS = ("left_out", "gone", "added", "unwritten")
 
 
-class Folded(NamedTuple):
+class PartitionWhatIf(NamedTuple):
     """A partition, folded with something changed; it comes from another process.
 
     Attributes
     ----------
-    before, after
-        Outcomes of labels that were, by the vitals (None: retention took some), and would be.
+    pairs : AnswerPairs
+        The events that were answered in both pasts.
+    ids : list of str
+        Their ids, where they were asked for.
+    counts : dict of str to int
+        What `PartitionFold` counts: by `COUNTS`.
+    factual_outcomes : Counter or None
+        Outcomes of labels, by the vitals; None: retention took some of those.
+    counterfactual_outcomes : Counter
+        Outcomes of labels as they would have been.
+    sources : set of str
+        Names of producers that were seen.
+    environments : tuple of str
+        All that wrote the partition's journal.
     """
 
     partition: int
-    rows: Rows
+    pairs: AnswerPairs
+    ids: list[str]
     counts: dict[str, int]
-    before: Counter[str] | None
-    after: Counter[str]
+    factual_outcomes: Counter[str] | None
+    counterfactual_outcomes: Counter[str]
     sources: set[str]
     environments: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is asked, beside the change itself.
-
-    Attributes
-    ----------
-    costs
-        Of wrong decisions, where the line in force does not say.
-    decides_label
-        The decision decides whether a label ever comes; the line may say so itself.
-    with_ids
-        Keep the events' ids, for a file of differences.
-    """
-
-    costs: Costs | None = None
-    decides_label: bool = False
-    with_ids: bool = False
 
 
 def whatif(
@@ -70,78 +71,102 @@ def whatif(
     control: Control,
     change: Change,
     *,
-    wanted: Wanted = Wanted(),
+    costs: Costs | None = None,
+    with_ids: bool = False,
     spec_of: SpecOf = configuration.spec_of,
     progress: Callable[[], None] | None = None,
-) -> tuple[Any, list[Folded]]:
+) -> tuple[WhatIf, list[PartitionWhatIf]]:
     """Fold a line's past again with something changed, and compare.
+
+    Parameters
+    ----------
+    costs : Costs, optional
+        Of wrong decisions, where the line in force does not say.
+    with_ids : bool
+        Keep the events' ids, for a file of differences.
+    spec_of : SpecOf
+        From a revision to its configuration.
+    progress : callable, optional
+        Called when a partition is done.
 
     Returns
     -------
-    found, partitions
-        A `WhatIf`, and the events row by row.
+    result : WhatIf
+        What would have been.
+    partitions : list of PartitionWhatIf
+        The events, row by row.
 
     Raises
     ------
     LablineError
         What `Change.check` and the fold raise; ``LL-PARITY-NOTHING`` without a past;
-        ``LL-WHATIF-NOTHING`` when nothing was left out; ``LL-WHATIF-PROPENSITY``.
+        ``LL-WHATIF-NOTHING`` when nothing was left out.
     """
-    from labline.lab_replay.whatif.result import WhatIf
-
-    revisions = {offset: r for offset, r in control.history.items() if r.line == line}
-    if not revisions:
-        raise LablineError(
-            "LL-PARITY-NOTHING", f"line {line} was never promoted", "labline promote NAME@N"
-        )
+    revisions = promoted_revisions(control, line)
     declared = Line.parse(control.lines[line].declaration["line"])
     _check_kind(declared, revisions)
     if change.recipe is not None:
         parse(change.recipe, declared.kind, declared.classes, inputs=inputs_of(declared))
     revised = {offset: change.revised(revision) for offset, revision in revisions.items()}
-    origin = Origin(bootstrap, line, revised, None, spec_of)
+    rerun = LineRerun(bootstrap, line, revised, None, spec_of)
     inputs = spec_of(next(iter(revisions.values()))).inputs
-    change.check(declared, inputs, origin.partitions())
-    told = each_partition(fold_partition, origin, change, wanted.with_ids, progress=progress)
-    _check_left_out(change, told)
-    environments = {name for folded in told for name in folded.environments}
-    here, costs = environment_digest(), declared.decision.costs or wanted.costs
-    if change.keeps_scores:
-        environments = set()  # nothing was scored anew
-    decides = wanted.decides_label or declared.decision.decides_label
-    estimate, total, parts = _judged(told, declared, costs, decides and bool(declared.labels))
-    return WhatIf(
-        line, declared.kind, change.sentence(), estimate, total, parts, _outcomes(told, change),
-        costs.unit if costs else "", here, tuple(sorted(environments - {here})),
-    ), told  # fmt: skip
+    change.check(declared, inputs, rerun.partitions())
+    partitions = each_partition(fold_partition, rerun, change, with_ids, progress=progress)
+    _check_left_out(change, partitions)
+    costs = declared.decision.costs or costs
+    total, parts = _parts(partitions, declared.kind, costs)
+    environments = {name for each in partitions for name in each.environments}
+    here = environment_digest()
+    result = WhatIf(
+        line=line,
+        kind=declared.kind,
+        change=change.sentence(),
+        total=total,
+        partitions=parts,
+        outcomes=_outcomes(partitions, change),
+        unit=costs.unit if costs else "",
+        environment=here,
+        # where the scores stay, nothing was scored anew
+        elsewhere=() if change.keeps_scores else tuple(sorted(environments - {here})),
+    )
+    return result, partitions
 
 
-def fold_partition(origin: Origin, partition: int, change: Change, with_ids: bool) -> Folded:
+def fold_partition(
+    rerun: LineRerun, partition: int, change: Change, with_ids: bool
+) -> PartitionWhatIf:
     """Fold one partition with something changed."""
-    past = PartitionPast(origin, partition)
+    past = PartitionPast(rerun, partition)
     fold = PartitionFold(past, change, with_ids)
     fold.run()
-    before = written_outcomes(origin, partition, past.told.end)
-    after = Counter({name: fold.outcomes[name] for name in OUTCOMES if fold.outcomes[name]})
+    outcomes = Counter({name: fold.outcomes[name] for name in OUTCOMES if fold.outcomes[name]})
     if fold.kind == "anomaly":  # joined for figures alone: the line itself uses none
-        after = Counter({UNUSED: sum(after[name] for name in LABEL_OUTCOMES)})
-    counts = {name: getattr(fold, name) for name in COUNTS}
-    return Folded(partition, fold.rows, counts, before, after, fold.sources, past.told.environments)
+        outcomes = Counter({UNUSED: sum(outcomes[name] for name in LABEL_OUTCOMES)})
+    return PartitionWhatIf(
+        partition=partition,
+        pairs=fold.pairs(),
+        ids=fold.ids,
+        counts={name: getattr(fold, name) for name in COUNTS},
+        factual_outcomes=written_outcomes(rerun, partition, past.journal.end),
+        counterfactual_outcomes=outcomes,
+        sources=fold.sources,
+        environments=past.journal.environments,
+    )
 
 
-def written_outcomes(origin: Origin, partition: int, end: int) -> Counter[str] | None:
+def written_outcomes(rerun: LineRerun, partition: int, end: int) -> Counter[str] | None:
     """Return what became of labels by the vitals of the journal's entries before `end`."""
-    topic = line_topics(origin.line).vitals
-    place = partition_offsets(origin.bootstrap, [topic])[topic][partition]
-    if place.start > 0:
+    topic = line_topics(rerun.line).vitals
+    log = partition_offsets(rerun.bootstrap, [topic])[topic][partition]
+    if log.start > 0:
         return None
-    found: Counter[str] = Counter()
-    for batch in read_range(origin.bootstrap, topic, partition, place.start, place.stable):
+    outcomes: Counter[str] = Counter()
+    for batch in read_range(rerun.bootstrap, topic, partition, log.start, log.stable):
         for record in batch:
             vitals = engine_schema("labline.Vitals").decode(record[3])
             if not isinstance(vitals, Rejection) and vitals["sequence"] < end:
-                found.update({n: c for n, c in vitals["outcomes"].items() if n in OUTCOMES})
-    return found
+                outcomes.update({n: c for n, c in vitals["outcomes"].items() if n in OUTCOMES})
+    return outcomes
 
 
 def _check_kind(line: Line, revisions: Mapping[int, Revision]) -> None:
@@ -152,10 +177,10 @@ def _check_kind(line: Line, revisions: Mapping[int, Revision]) -> None:
             raise other_kind(line.name, f"revision {offset}")
 
 
-def _check_left_out(change: Change, told: list[Folded]) -> None:
-    if not change.leaves_out or any(folded.counts["left_out"] for folded in told):
+def _check_left_out(change: Change, partitions: Iterable[PartitionWhatIf]) -> None:
+    if not change.leaves_out or any(each.counts["left_out"] for each in partitions):
         return
-    names = sorted({name for folded in told for name in folded.sources})
+    names = sorted({name for each in partitions for name in each.sources})
     known = f"; sources seen: {', '.join(names)}" if names else ""
     raise LablineError(
         "LL-WHATIF-NOTHING",
@@ -165,63 +190,30 @@ def _check_left_out(change: Change, told: list[Folded]) -> None:
     )
 
 
-def _judged(
-    told: list[Folded], line: Line, costs: Costs | None, decides: bool
-) -> tuple[str, Any, tuple[Any, ...]]:
-    from labline.lab_replay.whatif import figures, result
-
-    columns = [_columns(folded.rows) for folded in told]
-    together = figures.Columns.together(columns)
-    sums = {name: sum(folded.counts[name] for folded in told) for name in COUNTS}
-    estimate = result.LABELLED
-    measured: Callable[[Any], Any] = lambda part: figures.on_labelled(part, line.kind, costs)  # noqa: E731
-    if decides:
-        when = figures.seen(together, line.label_horizon_ms, line.name)
-        estimate = result.ROBUST
-        measured = lambda part: figures.robust(part, line.kind, costs, when)  # noqa: E731
-    total = result.part(None, together, sums, measured(together))
-    parts = [
-        result.part(folded.partition, each, folded.counts, measured(each))
-        for folded, each in zip(told, columns, strict=True)
-    ]
-    return estimate, total, tuple(parts)
+def _parts(
+    partitions: list[PartitionWhatIf], kind: str, costs: Costs | None
+) -> tuple[Part, tuple[Part, ...]]:
+    """Return what all partitions came to together, and each of them."""
+    together = AnswerPairs.together([each.pairs for each in partitions])
+    sums = {name: sum(each.counts[name] for each in partitions) for name in COUNTS}
+    parts = (part_of(each.partition, each.pairs, each.counts, kind, costs) for each in partitions)
+    return part_of(None, together, sums, kind, costs), tuple(parts)
 
 
-def _columns(rows: Rows) -> Any:
-    import numpy as np
-
-    from labline.lab_replay.whatif.figures import Columns
-
-    def column(name: str, dtype: Any) -> Any:
-        return np.array(getattr(rows, name), dtype=dtype)
-
-    def scores(name: str) -> Any:
-        flat = column(name, np.float64)
-        return flat if rows.width == 1 else flat.reshape(-1, rows.width)
-
-    return Columns(
-        was=scores("was"),
-        now=scores("now"),
-        was_yes=column("was_yes", np.int8).astype(np.bool_),
-        now_yes=column("now_yes", np.int8).astype(np.bool_),
-        propensity=column("propensity", np.float64),
-        label=column("label", np.float64),
-        time_ms=column("time_ms", np.int64),
-    )
-
-
-def _outcomes(told: list[Folded], change: Change) -> dict[str, tuple[int | None, int | None]]:
+def _outcomes(partitions: list[PartitionWhatIf], change: Change) -> dict[str, OutcomeCounts]:
     """Return each outcome's counts: what only a threshold changes, leaves them as they were."""
-    complete = all(folded.before is not None for folded in told)
-    before, after = Counter[str](), Counter[str]()
-    for folded in told:
-        before.update(folded.before or {})
-        after.update(folded.after)
+    is_complete = all(each.factual_outcomes is not None for each in partitions)
+    factual, counterfactual = Counter[str](), Counter[str]()
+    for each in partitions:
+        factual.update(each.factual_outcomes or {})
+        counterfactual.update(each.counterfactual_outcomes)
     if change.keeps_scores:
-        after = before
-    kept_after = complete or not change.keeps_scores
+        counterfactual = factual
     return {
-        name: (before[name] if complete else None, after[name] if kept_after else None)
+        name: OutcomeCounts(
+            factual[name] if is_complete else None,
+            counterfactual[name] if is_complete or not change.keeps_scores else None,
+        )
         for name in OUTCOMES
-        if before[name] or after[name]
+        if factual[name] or counterfactual[name]
     }

@@ -220,8 +220,8 @@ def check(past: Past, found: dict[str, Any], now: dict[int, Any], labelled: list
     else:
         apart = [abs(was[n] - now[n]) for n in now]
         assert total["to_class"] is None
-        assert total["was_mean"] == pytest.approx(fmean(was.values()), rel=1e-9)
-        assert total["now_mean"] == pytest.approx(fmean(now.values()), rel=1e-9)
+        assert total["factual_mean"] == pytest.approx(fmean(was.values()), rel=1e-9)
+        assert total["counterfactual_mean"] == pytest.approx(fmean(now.values()), rel=1e-9)
     assert total["shift"]["mean"] == pytest.approx(fmean(apart), rel=1e-9, abs=1e-12)
     assert total["shift"]["max"] == pytest.approx(max(apart), rel=1e-12, abs=1e-15)
     threshold = {"anomaly": 0.9, "regression": 40.0, "multiclass": 0.5}[past.kind]
@@ -239,8 +239,8 @@ def check(past: Past, found: dict[str, Any], now: dict[int, Any], labelled: list
     before, after = figures(past, was, labelled), figures(past, now, labelled)
     assert list(told) == list(before)
     for name, one in told.items():
-        assert one["was"] == pytest.approx(before[name], rel=1e-6), name
-        assert one["now"] == pytest.approx(after[name], rel=1e-6), name
+        assert one["factual"] == pytest.approx(before[name], rel=1e-6), name
+        assert one["counterfactual"] == pytest.approx(after[name], rel=1e-6), name
         assert one["difference"] == pytest.approx(after[name] - before[name], rel=1e-6, abs=1e-9)
         if name in ("log_loss", "accuracy", "mae"):
             assert one["low"] < one["difference"] < one["high"], name
@@ -262,17 +262,22 @@ def test_another_model(past: Past, tmp_path: Path) -> None:
         number = int(row["id"][1:])
         told, truth = now[number], past.trial.rows[number][1]
         if past.kind == "multiclass":
-            assert float(row["probability"]) == max(told)
-            assert row["class"] == SEGMENTS[told.index(max(told))]
-            assert row["was_class"] == past.scores[number]["label"]
+            assert float(row["counterfactual_probability"]) == max(told)
+            assert row["counterfactual_class"] == SEGMENTS[told.index(max(told))]
+            assert row["factual_class"] == past.scores[number]["label"]
             assert row["label"] == truth
         else:
-            assert (float(row["was_value"]), float(row["value"])) == (past.was(number), told)
+            assert (
+                float(row["factual_value"]),
+                float(row["counterfactual_value"]),
+            ) == (past.was(number), told)
             assert row["label"] == (str(truth) if past.trial.truth else "")
-    labels = {n: told["now"] for n, told in found["outcomes"].items() if told["now"]}
+    labels = {
+        n: told["counterfactual"] for n, told in found["outcomes"].items() if told["counterfactual"]
+    }
     name = "unused" if past.kind == "anomaly" else "learned"
     assert labels == ({name: len(past.trial.rows)} if past.trial.truth else {})
-    assert all(told["was"] == told["now"] for told in found["outcomes"].values())
+    assert all(told["factual"] == told["counterfactual"] for told in found["outcomes"].values())
 
 
 def test_the_same_model_again_changes_nothing(past: Past) -> None:
@@ -340,8 +345,8 @@ def test_another_threshold(past: Past) -> None:
     assert set(told.values()) <= {0.0}, "no metric of these kinds looks at the threshold"
 
 
-def test_in_words_and_what_is_refused(past: Past) -> None:
-    """The command without --json, and lines whose decision hides labels."""
+def test_in_words(past: Past) -> None:
+    """The command without --json."""
     told = past.run("lab", "whatif", past.plant.line, "--recipe", OTHER[past.kind])
     assert told.exit_code == 0, told.output
     said = {
@@ -355,14 +360,6 @@ def test_in_words_and_what_is_refused(past: Past) -> None:
         assert f"{metric}: " in told.stdout
     else:
         assert "whether that had been better is not known" in told.stdout
-    hidden = past.run(
-        "lab", "whatif", past.plant.line, "--recipe", OTHER[past.kind], "--decides-label"
-    )
-    if past.trial.truth:
-        assert isinstance(hidden.exception, LablineError)
-        assert hidden.exception.code == "LL-WHATIF-PROPENSITY"
-    else:
-        assert hidden.exit_code == 0, "without labels there is nothing to hide"
 
 
 def test_the_report_counts_what_the_topics_hold(past: Past, tmp_path: Path) -> None:

@@ -25,10 +25,11 @@ from labline.engine.core.line import Costs
 from labline.engine.core.record import Record
 from labline.engine.errors import LablineError
 from labline.engine.models.control.control import Control
-from labline.lab_replay.parity.consistency import ACCURACY, EXACT_MAX, HOUR_MS, Row
+from labline.lab_replay.parity.differences.sketch import ACCURACY, EXACT_MAX
+from labline.lab_replay.parity.differences.table import HOUR_MS, FieldHour
 from labline.lab_replay.parity.parity import Parity, parity
-from labline.lab_replay.whatif.change import Change, Range
-from labline.lab_replay.whatif.whatif import Folded, Wanted, whatif
+from labline.lab_replay.whatif.change import Change, OffsetRange
+from labline.lab_replay.whatif.whatif import PartitionWhatIf, whatif
 from labline.schemas.engine_schemas import engine_schema
 from tests.broker import oracle
 from tests.broker.copied import copy_line
@@ -74,9 +75,9 @@ class Past:
         """Return parity of the calm line."""
         return parity(self.factory.bootstrap, self.calm, self.control, **more)
 
-    def whatif(self, change: Change, wanted: Wanted = Wanted()) -> tuple[Any, list[Folded]]:  # noqa: B008
+    def whatif(self, change: Change, **more: Any) -> tuple[Any, list[PartitionWhatIf]]:
         """Return what would have been of the calm line."""
-        return whatif(self.factory.bootstrap, self.calm, self.control, change, wanted=wanted)
+        return whatif(self.factory.bootstrap, self.calm, self.control, change, **more)
 
 
 class Told:
@@ -178,7 +179,7 @@ def after_first_difference(one: Scores, other: Scores) -> dict[int, list[tuple[f
     return found
 
 
-def check_row(row: Row, pairs: list[tuple[float, float]]) -> None:
+def check_row(row: FieldHour, pairs: list[tuple[float, float]]) -> None:
     """Check a row against its pairs."""
     apart = sorted(abs(a - b) for a, b in pairs if a != b)
     assert (row.pairs, row.unequal, row.both_missing) == (len(pairs), len(apart), 0)
@@ -284,7 +285,9 @@ def test_the_same_recipe_again_would_have_changed_nothing(past: Past) -> None:
     assert (total.events, total.to_yes, total.to_no) == (len(past.scores), 0, 0)
     assert (total.gone, total.added, total.unwritten, total.left_out) == (0, 0, 0, 0)
     assert set(total.shift.values()) == {0.0}
-    assert {(m.name, m.was - m.now, m.difference, m.low, m.high) for m in total.measures} == {
+    assert {
+        (m.name, m.factual - m.counterfactual, m.difference, m.low, m.high) for m in total.measures
+    } == {
         ("roc_auc", 0.0, 0.0, None, None),
         *((name, 0.0, 0.0, 0.0, 0.0) for name in ("log_loss", "brier", "accuracy", "cost")),
     }
@@ -298,7 +301,7 @@ def test_another_model_is_what_the_oracle_says(past: Past) -> None:
     told = past.oracle(OTHER_RATE)
     costs = Costs(false_positive=10.0, false_negative=25.0, unit="minutes")
     change = Change(recipe=RECIPE.format(rate=OTHER_RATE), threshold=0.3)
-    found, folded = past.whatif(change, Wanted(costs=costs, with_ids=True))
+    found, folded = past.whatif(change, costs=costs, with_ids=True)
     was, now = past.scores, told.scores
     flips = Counter(
         "yes" if now[p]["probability"] >= 0.3 else "no"
@@ -317,10 +320,10 @@ def test_another_model_is_what_the_oracle_says(past: Past) -> None:
     check_measures(found, labelled, was, costs)
     rows = {
         (past.factory.events, part.partition, offset): (
-            part.rows.ids[at], part.rows.was[at], part.rows.now[at]
+            part.ids[at], part.pairs.factual[at], part.pairs.counterfactual[at]
         )
         for part in folded
-        for at, offset in enumerate(part.rows.offset)
+        for at, offset in enumerate(part.pairs.offset)
     }  # fmt: skip
     assert rows == {p: (was[p]["id"], was[p]["probability"], now[p]["probability"]) for p in was}
 
@@ -349,8 +352,8 @@ def check_measures(found: Any, labelled: list[Any], was: Scores, costs: Costs) -
             check_ranks(measure, labelled, was)
             continue
         then, now = mean(figures[measure.name], True), mean(figures[measure.name], False)
-        assert measure.was == pytest.approx(then, rel=1e-9)
-        assert measure.now == pytest.approx(now, rel=1e-9)
+        assert measure.factual == pytest.approx(then, rel=1e-9)
+        assert measure.counterfactual == pytest.approx(now, rel=1e-9)
         assert measure.difference == pytest.approx(now - then, rel=1e-6, abs=1e-12)
         assert measure.low < measure.difference < measure.high
 
@@ -369,9 +372,9 @@ def check_ranks(measure: Any, labelled: list[Any], was: Scores) -> None:
         above = sum((bisect_left(no, one) + bisect_right(no, one)) / 2 for one in yes)
         return above / (len(yes) * len(no))
 
-    assert measure.was == pytest.approx(ranked(lambda _, p: was[p]["probability"]), rel=1e-12)
-    assert measure.now == pytest.approx(ranked(lambda s, _: s["probability"]), rel=1e-12)
-    assert (measure.difference, measure.low) == (measure.now - measure.was, None)
+    assert measure.factual == pytest.approx(ranked(lambda _, p: was[p]["probability"]), rel=1e-12)
+    assert measure.counterfactual == pytest.approx(ranked(lambda s, _: s["probability"]), rel=1e-12)
+    assert (measure.difference, measure.low) == (measure.counterfactual - measure.was, None)
 
 
 def test_labels_left_out_are_not_learned(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,13 +391,13 @@ def test_labels_left_out_are_not_learned(past: Past, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(oracle, "read", without)
     told = past.oracle(RATE)
-    found, folded = past.whatif(Change(ranges=(Range(labels, 0, cut, end),)))
+    found, folded = past.whatif(Change(ranges=(OffsetRange(labels, 0, cut, end),)))
     assert found.total.left_out == found.partitions[0].left_out == end - cut
     assert {n: now for n, (_, now) in found.outcomes.items() if now} == told.outcomes
     events = past.factory.events
     for part in folded:
-        now = [told.scores[events, part.partition, o]["probability"] for o in part.rows.offset]
-        assert list(part.rows.now) == now
+        now = [told.scores[events, part.partition, o]["probability"] for o in part.pairs.offset]
+        assert list(part.pairs.counterfactual) == now
     moved = [part.shift["max"] > 0 for part in found.partitions]
     assert moved == [True] + [False] * (PARTITIONS - 1)
 
@@ -440,9 +443,11 @@ def test_the_command_tells_it_and_refuses_what_cannot_be_told(past: Past, tmp_pa
     }
     assert (told["total"]["to_yes"], told["total"]["to_no"]) == (len(flips), 0)
     lines = [json.loads(line) for line in out.read_text().splitlines()]
-    told_flips = {(e["partition"], e["offset"]): e["was_probability"] for e in lines}
+    told_flips = {(e["partition"], e["offset"]): e["factual_probability"] for e in lines}
     assert told_flips == flips
-    assert {(line["was_answer"], line["answer"]) for line in lines} == {(False, True)}
+    assert {(line["factual_answer"], line["counterfactual_answer"]) for line in lines} == {
+        (False, True)
+    }
     assert 0 < sum(event["label"] is not None for event in lines) <= len(flips)
     for arguments, code in {
         (): "LL-WHATIF-NOTHING",
@@ -451,7 +456,6 @@ def test_the_command_tells_it_and_refuses_what_cannot_be_told(past: Past, tmp_pa
         ("--without", f"{factory.events}/9=0:5"): "LL-WHATIF-RANGE",
         ("--threshold", "0.3", "--out", str(out)): "LL-WHATIF-OUT",
         ("--recipe", "Nonsense()"): "LL-RECIPE",
-        ("--threshold", "0.3", "--decides-label"): "LL-WHATIF-PROPENSITY",
     }.items():
         refused = run(*arguments)
         assert isinstance(refused.exception, LablineError), (arguments, refused.output)

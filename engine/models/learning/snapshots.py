@@ -14,7 +14,7 @@ from labline.engine.models.state.globals import FORMAT_1
 from labline.engine.models.state.unpickle import dump, load
 
 
-class Place(NamedTuple):
+class JournalPlace(NamedTuple):
     """Where in the journal a task stands: the next sequence number, and the last entry."""
 
     sequence: int
@@ -23,12 +23,12 @@ class Place(NamedTuple):
 
 
 #: Before a task's first journal entry.
-NOWHERE = Place(0, -1, b"")
+NOWHERE = JournalPlace(0, -1, b"")
 FOLDED: Origin = "folded"
 
 
 def snapshot(
-    task: Task, place: Place, environment: str, origin: Origin = FOLDED
+    task: Task, place: JournalPlace, environment: str, origin: Origin = FOLDED
 ) -> tuple[Header, bytes]:
     """Return a task's snapshot, to be sealed."""
     state = task.state()

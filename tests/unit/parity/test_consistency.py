@@ -10,16 +10,12 @@ import pytest
 
 from labline.engine.core.dead_letter import ERROR_PREFIX
 from labline.engine.core.record import DEAD_LETTER, Emission, Record
-from labline.lab_replay.parity import alignment, consistency
-from labline.lab_replay.parity.alignment import Alignment, told
-from labline.lab_replay.parity.consistency import (
-    ACCURACY,
-    EXACT_MAX,
-    HOUR_MS,
-    Consistency,
-    Row,
-    Sketch,
-)
+from labline.engine.rerun import source_pairs
+from labline.lab_replay.parity.differences import sketch as sketches
+from labline.lab_replay.parity.differences import table as tables
+from labline.lab_replay.parity.differences.alignment import Alignment, comparable_fields
+from labline.lab_replay.parity.differences.sketch import ACCURACY, EXACT_MAX, Sketch
+from labline.lab_replay.parity.differences.table import HOUR_MS, DifferenceTable, FieldHour
 from labline.schemas.framing import Headers
 
 
@@ -58,7 +54,7 @@ def test_a_sketch_stays_small_and_its_top_stays_right() -> None:
     numbers = [10.0**-power for power in range(300)] * 20
     for number in [*numbers, math.inf]:
         sketch.add(number)
-    assert len(sketch._buckets) <= consistency.BUCKETS_MAX
+    assert len(sketch._buckets) <= sketches.BUCKETS_MAX
     assert sketch.quantile(1.0) == math.inf
     assert sketch.quantile(0.95) == pytest.approx(sorted(numbers)[5_700], rel=0.05)
 
@@ -101,7 +97,7 @@ def plain(rows: list[tuple[Any, Any]]) -> tuple[Any, ...]:
 def test_the_table_is_what_a_plain_loop_counts(seed: int) -> None:
     """Also in two halves put together, as partitions are."""
     told_ = pairs(seed, 200)
-    table, half = Consistency(), Consistency()
+    table, half = DifferenceTable(), DifferenceTable()
     wanted: dict[tuple[str, int], list[tuple[Any, Any]]] = defaultdict(list)
     for at, (time_ms, one, other) in enumerate(told_):
         (table if at % 2 else half).add("answer", time_ms, one, other)
@@ -121,8 +117,8 @@ def test_the_table_is_what_a_plain_loop_counts(seed: int) -> None:
 
 def test_hours_without_end_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Event times are the producers': they may say anything, and memory stays bounded."""
-    monkeypatch.setattr(consistency, "CELLS_MAX", 10)
-    table = Consistency()
+    monkeypatch.setattr(tables, "CELLS_MAX", 10)
+    table = DifferenceTable()
     for hour in range(-3, 1_000):
         table.add("answer", hour * HOUR_MS, {"p": 1.0}, {"p": 2.0})
     rows = table.rows()
@@ -132,7 +128,7 @@ def test_hours_without_end_are_counted_together(monkeypatch: pytest.MonkeyPatch)
 
 
 class Log:
-    """What `Written` is for an alignment."""
+    """What `LineOutputs` is for an alignment."""
 
     def __init__(self, records: list[Record], cut: bool = False) -> None:
         self._records, self._cut, self.deleted = deque(records), cut, 0
@@ -143,7 +139,7 @@ class Log:
     def is_cut(self, kind: str) -> bool:
         return self._cut and kind == DEAD_LETTER
 
-    def begins(self, kind: str) -> None:
+    def end_cut(self, kind: str) -> None:
         assert kind
         self._cut = False
 
@@ -157,17 +153,17 @@ def record(emission: Emission) -> Record:
     return 0, 0, emission[1], emission[2], emission[3]
 
 
-def aligned(log: Log, refolded: list[Emission], **ends: int) -> Row:
-    table = Consistency()
+def aligned(log: Log, refolded: list[Emission], **ends: int) -> FieldHour:
+    table = DifferenceTable()
     found = Alignment(log, table, {})  # type: ignore[arg-type]
     for emission in refolded:
         found.add([emission])
-    found.rest(ends, read_on=True)
+    found.finish(ends, read_on=True)
     (row,) = table.totals()
     return row
 
 
-def counts(row: Row) -> tuple[int, int, int, int]:
+def counts(row: FieldHour) -> tuple[int, int, int, int]:
     return row.pairs, row.written_missing, row.refolded_missing, row.unequal
 
 
@@ -186,7 +182,7 @@ def test_what_either_side_lacks_does_not_shift_the_rest() -> None:
 def test_more_intruders_than_can_be_held_do_not_hide_what_follows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(alignment, "LOOKAHEAD_MAX", 20)
+    monkeypatch.setattr(source_pairs, "LOOKAHEAD_MAX", 20)
     refolded = [letter(at) for at in range(100, 600)]
     intruders = [record(letter(1)) for _ in range(60)]
     written = [*intruders[:30], *(record(e) for e in refolded[:250]), *intruders[30:]]
@@ -210,4 +206,4 @@ def test_what_newer_entries_account_for_is_not_extra() -> None:
 def test_what_is_seldom_another_is_told_as_one() -> None:
     why: Headers = [("mine", b"1"), (f"{ERROR_PREFIX}reason", b"future")]
     record = (("key", b"k"), ("value", b"v"), (f"{ERROR_PREFIX}reason", b"future"))
-    assert told(DEAD_LETTER, b"k", b"v", why) == {"record": record}
+    assert comparable_fields(DEAD_LETTER, b"k", b"v", why) == {"record": record}

@@ -6,7 +6,7 @@ import pytest
 
 from labline.engine.core.journal import Entry
 from labline.engine.core.snapshot import Header
-from labline.engine.rerun.environment_spans import Stretch, Told, tell
+from labline.engine.rerun.environment_spans import EnvironmentSpan, JournalSummary, summarize
 
 CARRIED_ON = [(1, 2, "b", "carried"), (2, 3, "c", "carried")]
 SHORT = {"t": "taken", "c": "carried", "r": "rebuilt", "m": "moved"}
@@ -31,8 +31,8 @@ def header(sequence: int, environment: str, origin: Any = "folded", **more: Any)
     return Header(sequence=sequence, environment=environment, origin=origin, **told)
 
 
-def shapes(told: Told) -> list[tuple[int, int, str, str]]:
-    return [(s.first, s.until, s.environment, s.kind) for s in told.stretches]
+def shapes(told: JournalSummary) -> list[tuple[int, int, str, str]]:
+    return [(s.first, s.until, s.environment, s.kind) for s in told.spans]
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def shapes(told: Told) -> list[tuple[int, int, str, str]]:
 def test_stretches_join_without_gap(
     told: list[str], expected: list[tuple[int, int, str, str]]
 ) -> None:
-    found = tell(entries(*told))
+    found = summarize(entries(*told))
     assert shapes(found) == expected
     assert found.end == len(told)
     assert found.environments == tuple(sorted({word[0] for word in told}))
 
 
 def test_a_journal_that_lost_its_begin_says_so() -> None:
-    found = tell(entries("a", "b:c", first=500))
+    found = summarize(entries("a", "b:c", first=500))
     assert found.begin is not None
     assert found.begin.sequence == 500
     assert shapes(found) == [(500, 501, "a", "taken"), (501, 502, "b", "carried")]
@@ -86,16 +86,16 @@ def test_a_journal_that_lost_its_begin_says_so() -> None:
 def test_a_stretch_was_in_a_snapshots_state(
     kind: str, sequence: int, environment: str, origin: str, expected: bool
 ) -> None:
-    stretch = Stretch(5, 9, "b", kind)
-    assert stretch.has(header(sequence, environment, origin)) is expected
+    stretch = EnvironmentSpan(5, 9, "b", kind)
+    assert stretch.has_state(header(sequence, environment, origin)) is expected
 
 
 def test_a_snapshot_of_another_past_does_not_stand() -> None:
     """Offsets can be the same by chance; what was emitted then is not."""
-    found = tell(entries("a", "a", "a"), {2})
+    found = summarize(entries("a", "a", "a"), {2})
     digest = (bytes([1]) * 32).hex()
-    assert found.stands(header(2, "a", entry_digest=digest, next_offsets=[2]))
-    assert not found.stands(header(2, "a", entry_digest=digest, next_offsets=[3]))
-    assert not found.stands(header(2, "a", entry_digest="00" * 32, next_offsets=[2]))
-    assert not found.stands(header(3, "a", entry_digest=digest, next_offsets=[2]))
+    assert found.contains(header(2, "a", entry_digest=digest, next_offsets=[2]))
+    assert not found.contains(header(2, "a", entry_digest=digest, next_offsets=[3]))
+    assert not found.contains(header(2, "a", entry_digest="00" * 32, next_offsets=[2]))
+    assert not found.contains(header(3, "a", entry_digest=digest, next_offsets=[2]))
     assert found.before[2].offset == 7

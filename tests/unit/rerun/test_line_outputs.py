@@ -11,10 +11,10 @@ from labline.engine.core.dead_letter import ERROR_PREFIX
 from labline.engine.core.journal import Entry
 from labline.engine.core.record import DEAD_LETTER, Emission, Record
 from labline.engine.rerun import line_outputs as written
-from labline.engine.rerun.line_outputs import Written
-from labline.engine.rerun.partition_past import Origin, PartitionPast
-from labline.lab_replay.parity import parity_partition
-from labline.lab_replay.parity.parity_partition import check_partition
+from labline.engine.rerun.line_outputs import LineOutputs
+from labline.engine.rerun.partition_past import LineRerun, PartitionPast
+from labline.lab_replay.parity import partition as parity_partition
+from labline.lab_replay.parity.partition import EntryRange, check_partition
 from labline.topics.naming import line_topics
 
 INPUTS = ("events", "labels", "retry")
@@ -58,8 +58,8 @@ def deleted(held: list[Emission]) -> int:
     return held.count(GONE)
 
 
-def outputs() -> Written:
-    return Written("broker", "line", 0)
+def outputs() -> LineOutputs:
+    return LineOutputs("broker", "line", 0)
 
 
 def test_what_earlier_entries_wrote_is_passed_over(log: list[Emission]) -> None:
@@ -113,11 +113,11 @@ def test_a_record_beyond_the_journal_is_an_intruder_unless_newer_entries_wrote_i
     assert found.compare(entry(0, 0, 3), [letter(1)]) is None
     left = found.rest(entry(0, 0, 3), INPUTS)
     assert left is not None
-    assert left.newer
+    assert left.is_newer
     again = outputs()
     intruder = again.rest(entry(0, 0, 3), INPUTS)
     assert intruder is not None
-    assert not intruder.newer
+    assert not intruder.is_newer
     assert intruder.difference.sequence == 1
 
 
@@ -142,12 +142,14 @@ def test_outputs_of_a_partition_without_a_journal_are_intruders_unless_it_was_cu
     log += [letter(1)]
     monkeypatch.setattr(parity_partition, "MARKER_DEADLINE_S", 0.0)
     monkeypatch.setattr(PartitionPast, "entries", lambda *_: iter(()))
-    monkeypatch.setattr(PartitionPast, "journal_was_cut", lambda _: cut)
+    monkeypatch.setattr(PartitionPast, "is_journal_cut", lambda _: cut)
     spec = SimpleNamespace(inputs=INPUTS)
-    origin = Origin("broker", "line", {0: Any}, None, lambda _: spec)  # type: ignore[dict-item, arg-type, return-value]
+    origin = LineRerun("broker", "line", {0: Any}, None, lambda _: spec)  # type: ignore[dict-item, arg-type, return-value]
     part, table = check_partition(origin, 0)
-    assert (part.entries, len(table.totals())) == (0, found)
+    assert (part.entries, len(table.totals()) if table else 0) == (0, found)
     assert (part.difference is not None) == bool(found)
     if part.difference:
         assert (part.difference.what, part.difference.sequence) == ("dead letter", 0)
-    assert check_partition(origin, 0, (0, 5))[0].difference is None  # only so far is asked
+    assert (
+        check_partition(origin, 0, EntryRange(0, 5))[0].difference is None
+    )  # only so far is asked

@@ -1,17 +1,28 @@
-"""A task's past, read from Kafka and folded again: its journal and what that says was taken."""
+"""A task's past, read from Kafka and folded again: its journal, and the records that it took.
+
+Called by recovery and by `labline.engine.rerun.partition_past`. What comes in are topics and a way
+to configurations; what goes out is what `labline.engine.core.refold` yields. What must stay true:
+only committed records are read, from exactly where the fold begins, without a consumer group.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from typing import TypeAlias
 
 from labline.engine.broker.reader import Offsets, partition_offsets, read_range
 from labline.engine.core.journal import Entry, decode_entry
-from labline.engine.core.refold import Resumed, Source, refold
+from labline.engine.core.refold import Keep, Resumed, Source, refold
 from labline.engine.core.run import Run
 from labline.engine.core.spec import Spec
 from labline.engine.core.task import Task
 from labline.engine.errors import LablineError
 
-PastRun = tuple[Entry, Run, Task]
+#: How long a journal that seems too short is waited for. A transaction's commit markers are
+#: written per partition: those of the outputs and offsets may come before the journal's.
+MARKER_DEADLINE_S = 10.0
+
+#: A journal's entry, what folding it gave, and the task after it.
+Refolded: TypeAlias = tuple[Entry, Run, Task]
 
 
 def read_journal(
@@ -21,7 +32,7 @@ def read_journal(
 
     Parameters
     ----------
-    start
+    start : int, optional
         Offset of the journal to begin at; its first one unless given.
     """
     offsets = partition_offsets(bootstrap, [topic])[topic][partition]
@@ -38,17 +49,18 @@ def refold_partition(
     partition: int,
     spec_of: Callable[[int], Spec],
     resumed: Resumed | None = None,
-) -> Iterator[PastRun]:
+    keep: Keep | None = None,
+) -> Iterator[Refolded]:
     """Fold a partition's past again from Kafka.
 
     Parameters
     ----------
-    journal
+    journal : iterable of Entry
         The partition's entries, from its first on, or from where `resumed` stands.
-    inputs
+    inputs : tuple of str
         Topics of events, labels (None: the line has none) and retries.
-    spec_of
-        The configuration of a revision.
+    spec_of, resumed, keep
+        As `refold` takes them.
 
     Raises
     ------
@@ -63,20 +75,20 @@ def refold_partition(
             topic = inputs[which]
             if topic is None:
                 return iter(())
-            place = offsets[topic][partition]
-            _check_reach(topic, partition, place, start)
-            source = read_range(bootstrap, topic, partition, start, place.stable)
+            log = offsets[topic][partition]
+            _check_reach(topic, partition, log, start)
+            source = read_range(bootstrap, topic, partition, start, log.stable)
             readers.callback(source.close)  # a fold may end before its inputs do
             return source
 
-        yield from refold(partition, journal, open_source, spec_of, resumed)
+        yield from refold(partition, journal, open_source, spec_of, resumed, keep)
 
 
-def _check_reach(topic: str, partition: int, offsets: Offsets, start: int) -> None:
-    if start < offsets.start:
+def _check_reach(topic: str, partition: int, log: Offsets, start: int) -> None:
+    if start < log.start:
         raise LablineError(
             "LL-LOG-TRUNCATED",
-            f"{topic}[{partition}] begins at offset {offsets.start}, the past to fold at {start}",
+            f"{topic}[{partition}] begins at offset {log.start}, the past to fold at {start}",
             "keep the inputs at least as long as the journal, or a snapshot that is newer;"
             " else re-learn the line under a new name from what is left",
         )

@@ -1,4 +1,8 @@
-"""The table of fields and hours, for a terminal."""
+"""The table of fields and hours, for a terminal.
+
+Called by `labline lab parity` when something differs; what comes in is a line's parity, what goes
+out are tables to print: all fields over all hours, then where most differs.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labline.engine.core.moment import moment_of
-from labline.lab_replay.parity.consistency import Row
+from labline.lab_replay.parity.differences.table import FieldHour
 from labline.lab_replay.parity.parity import Parity
 
 HOURS_SHOWN = 20
@@ -16,21 +20,19 @@ HEADINGS = (
 )  # fmt: skip
 
 
-def consistency_tables(found: Parity) -> Iterator[Table | Text]:
+def difference_tables(parity: Parity) -> Iterator[Table | Text]:
     """Yield all fields over all hours, then those fields and hours that differ most."""
-    if not found.totals:
-        return
     title = "after the first difference of each partition: fields, all hours"
-    yield _table(title, found.totals)
-    differing = [row for row in found.hours if row.differing]
+    yield _table(title, parity.totals)
+    differing = [row for row in parity.hours if row.differing]
     shown = sorted(differing, key=lambda row: -row.differing)[:HOURS_SHOWN]
-    kept = [row for row in differing if row in shown]
-    yield _table("fields and hours that differ (event time, UTC)", kept)
-    if left := len(differing) - len(kept):
-        yield Text(f"{left:,} more fields and hours differ; --json has all of them")
+    in_order = [row for row in differing if row in shown]
+    yield _table("fields and hours that differ (event time, UTC)", in_order)
+    if more := len(differing) - len(in_order):
+        yield Text(f"{more:,} more fields and hours differ; --json has all of them")
 
 
-def _table(title: str, rows: Iterable[Row]) -> Table:
+def _table(title: str, rows: Iterable[FieldHour]) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold")
     table.add_column("field")
     table.add_column("hour", no_wrap=True)

@@ -1,14 +1,16 @@
-"""How far two tellings of one past are apart: a table per field and hour of event time.
+"""How far the past and its re-run are apart: a table per field and hour of event time.
 
-Chronon's consistency metrics are the model. What is told twice is paired by its source record
-before it comes here. Memory is bounded whatever the number of pairs: counts, sums, and a sketch.
+Called by `alignment`, which pairs records by their source, and by `labline.lab_replay.parity`,
+which merges the tables of a line's partitions. Chronon's consistency metrics are the model. What
+must stay true: memory is bounded whatever the number of pairs: counts, sums, and a sketch.
 """
 
 import math
 import struct
-from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
+
+from labline.lab_replay.parity.differences.sketch import Sketch
 
 #: A record as named values; None: there is no such record.
 Fields: TypeAlias = Mapping[str, Any] | None
@@ -16,101 +18,9 @@ Fields: TypeAlias = Mapping[str, Any] | None
 HOUR_MS = 3_600_000
 OTHER_HOURS = -(1 << 62)  # where more hours than CELLS_MAX allows are counted together
 CELLS_MAX = 50_000  # fields × hours: event times are the producers', so they can be anything
-EXACT_MAX = 64  # differences that a sketch holds as they are
-BUCKETS_MAX = 1_024  # 17 decades
-ACCURACY = 0.02
 QUANTILES = (0.50, 0.95, 0.99)
 COUNTS = ("pairs", "both_missing", "written_missing", "refolded_missing", "unequal")
-_GAMMA = math.log((1 + ACCURACY) / (1 - ACCURACY))
-_INFINITE = 1 << 20  # the bucket beyond all others
 _BITS = struct.Struct("<d").pack
-
-
-class Sketch:
-    """Percentiles of numbers from 0 up: exact while they are few, then within 2 %.
-
-    Beyond `EXACT_MAX` numbers it counts them in buckets of equal ratio (Masson, Rim and Lee:
-    DDSketch); beyond `BUCKETS_MAX` of those, the smallest ones are put together. Merged, two
-    sketches give what one would have given.
-
-    Examples
-    --------
-    >>> sketch = Sketch()
-    >>> for number in (3.0, 1.0, 2.0):
-    ...     sketch.add(number)
-    >>> sketch.quantile(0.5), sketch.quantile(0.99), sketch.max
-    (2.0, 3.0, 3.0)
-    """
-
-    __slots__ = ("_buckets", "_exact", "_low", "count", "max")
-
-    def __init__(self) -> None:
-        self._exact: array[float] | None = array("d")
-        self._buckets: dict[int, int] = {}
-        self._low = 0  # numbers too small for a bucket: zeros
-        self.count = 0
-        self.max = 0.0
-
-    def add(self, number: float) -> None:
-        """Count a number."""
-        self.count += 1
-        self.max = max(self.max, number)
-        if self._exact is None:
-            self._drop(number, 1)
-            return
-        self._exact.append(number)
-        if len(self._exact) > EXACT_MAX:
-            self._to_buckets()
-
-    def merge(self, other: "Sketch") -> None:
-        """Count what another sketch counted."""
-        if other._exact is not None:
-            for number in other._exact:
-                self.add(number)
-            return
-        self._to_buckets()
-        self.count += other.count
-        self.max = max(self.max, other.max)
-        self._low += other._low
-        for key, count in other._buckets.items():
-            self._buckets[key] = self._buckets.get(key, 0) + count
-        self._shrink()
-
-    def _to_buckets(self) -> None:
-        held, self._exact = self._exact, None
-        for number in held or ():
-            self._drop(number, 1)
-
-    def _drop(self, number: float, count: int) -> None:
-        if number == 0.0:
-            self._low += count
-            return
-        key = math.ceil(math.log(number) / _GAMMA) if number < math.inf else _INFINITE
-        self._buckets[key] = self._buckets.get(key, 0) + count
-        self._shrink()
-
-    def _shrink(self) -> None:
-        while len(self._buckets) > BUCKETS_MAX:
-            lowest, second = sorted(self._buckets)[:2]
-            self._buckets[second] += self._buckets.pop(lowest)
-
-    def quantile(self, share: float) -> float | None:
-        """Return the smallest number that at least this share of all does not exceed."""
-        if self.count == 0:
-            return None
-        rank = max(1, math.ceil(share * self.count))
-        if self._exact is not None:
-            return sorted(self._exact)[rank - 1]
-        seen = self._low
-        if seen >= rank:
-            return 0.0
-        for key in sorted(self._buckets):
-            seen += self._buckets[key]
-            if seen >= rank:
-                break
-        if key == _INFINITE:
-            return math.inf
-        return min(self.max, 2 * math.exp(key * _GAMMA) / (1 + math.exp(_GAMMA)))
 
 
 class Cell:
@@ -145,24 +55,24 @@ class Cell:
             self._relative += 2.0 if apart == math.inf else (2 * apart / size if size else 0.0)
 
     def merge(self, other: "Cell") -> None:
-        """Count what another cell counted."""
+        """Add what another cell counted."""
         for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.numbers += other.numbers
         self._relative += other._relative
         self.sketch.merge(other.sketch)
 
-    def row(self, field: str, hour_ms: int | None) -> "Row":
-        """Return what it found."""
+    def row(self, field: str, hour_ms: int | None) -> "FieldHour":
+        """Return its line of the table."""
         counts = [getattr(self, name) for name in COUNTS]
         error = self._relative / self.numbers if self.numbers else None
         shares = [self.sketch.quantile(share) for share in QUANTILES]
         top = self.sketch.max if self.sketch.count else None
-        return Row._make((field, hour_ms, *counts, error, *shares, top))
+        return FieldHour._make((field, hour_ms, *counts, error, *shares, top))
 
 
-class Row(NamedTuple):
-    """One line of the table.
+class FieldHour(NamedTuple):
+    """One line of the table: what became of a field in an hour.
 
     Attributes
     ----------
@@ -196,12 +106,12 @@ class Row(NamedTuple):
         return self.written_missing + self.refolded_missing + self.unequal
 
 
-class Consistency:
+class DifferenceTable:
     """The table, filled pair by pair.
 
     Examples
     --------
-    >>> table = Consistency()
+    >>> table = DifferenceTable()
     >>> table.add("answer", 0, {"probability": 0.5}, {"probability": 0.25})
     >>> table.add("answer", 5, {"probability": 0.5}, None)
     >>> row = table.rows()[0]
@@ -227,22 +137,21 @@ class Consistency:
             cell = self._cells.setdefault((field, hour), Cell())
         return cell
 
-    def merge(self, other: "Consistency") -> None:
-        """Count what another table counted."""
+    def merge(self, other: "DifferenceTable") -> None:
+        """Add what another table counted."""
         for (field, hour), cell in other._cells.items():
             self._cell(field, hour).merge(cell)
 
-    def rows(self) -> list[Row]:
-        """Return a row per field and hour, hours in order."""
-        return list(self._rows())
-
-    def _rows(self) -> Iterator[Row]:
+    def rows(self) -> list[FieldHour]:
+        """Return a row per field and hour: fields as they came, hours in order."""
         fields = list(dict.fromkeys(field for field, _ in self._cells))
-        for field, hour in sorted(self._cells, key=lambda at: (fields.index(at[0]), at[1])):
-            hour_ms = None if hour == OTHER_HOURS else hour * HOUR_MS
-            yield self._cells[field, hour].row(field, hour_ms)
+        keys = sorted(self._cells, key=lambda key: (fields.index(key[0]), key[1]))
+        return [
+            self._cells[field, hour].row(field, None if hour == OTHER_HOURS else hour * HOUR_MS)
+            for field, hour in keys
+        ]
 
-    def totals(self) -> list[Row]:
+    def totals(self) -> list[FieldHour]:
         """Return a row per field over all hours."""
         sums: dict[str, Cell] = {}
         for (field, _), cell in self._cells.items():
