@@ -1,7 +1,37 @@
 """The task: line × partition, the unit of order, state and parallelism.
 
-One door: runs of records go in, a run of emissions comes out. Where a run is cut never matters.
-Score first, learn second.
+Called by three hosts: a scorer process, the lab's replay, and `refold` with a journal. What comes
+in are records and, as a second input, whether each log is at its end; what goes out is a `Run` of
+emissions. What must stay true: it is a pure function of these, the line's declaration and the
+environment: no clock, no chance, no I/O. Score first, learn second.
+
+Theory of operation
+-------------------
+*One door.* `feed` takes records and folds what may be taken now; `refeed` takes exactly what a
+journal says was taken. Both push into buffers, one for each input, and fold heads from there, so a
+live fold and its re-run differ only in who chooses the order.
+
+*Three kinds of state.* What later runs depend on is in `state()`: next offsets, running maxima of
+event time, labels that are waited for, the past of keys, and the models. What is buffered is not:
+it is in the log, and is fed again. What is derived from the declaration (extractors, codecs,
+encoders) is built by `configure` and never kept.
+
+*Where a run is cut never matters.* A limit, a poll's size or a crash cut the same sequence of heads
+at other places, and must change no byte. Three rules see to it. Only a record that was taken moves
+the state: a head that is decoded and waits moves nothing, not even its input's running maximum. A
+new configuration reaches the state with the first record taken under it (`_seat`), because a
+revision under which none was is not in the journal. And emissions are made head by head: nothing is
+summed over a run but its counts, which are not part of what the journal vouches for.
+
+*What one head does.* It advances its input's maximum and offset. If it advances the task's stream
+time, labels that are due expire first, so expiry follows the events' own clock. Then a rejection
+becomes a dead letter, a label is joined to the features that its event was scored with and learned
+by every slot, and an event is scored by every slot, answered by the champion, and begins to wait
+for its label.
+
+*What can go wrong with a head is a value.* Decoding, extraction and joining return a `Rejection`
+with stage and reason. The two broad excepts are around models' scores: whatever a model raises for
+an event is that event's own trouble. A learn that failed was undone by its learner, and is counted.
 """
 
 import math
@@ -100,9 +130,9 @@ class Task:
         line = self.spec.line
         self._join.declare(**waiting(line))
         self._history.declare(line.features.history, line.limits.history_keys_max)
-        kept = {slot.identity: slot for slot in self._slots}
-        told = (self.spec.champion, *self.spec.others)
-        self._slots, self._seated = tuple(kept.get(slot.identity, slot) for slot in told), True
+        before = {slot.identity: slot for slot in self._slots}
+        slots = (self.spec.champion, *self.spec.others)
+        self._slots, self._seated = tuple(before.get(slot.identity, slot) for slot in slots), True
         self._score_of = [slot.learner.score for slot in self._slots]
         self._learn_of = [slot.learner.learn for slot in self._slots]
 

@@ -1,4 +1,8 @@
-"""Calls that may never return, made from a thread that can be left behind."""
+"""Calls that may never return, made from a thread that can be left behind.
+
+Called by `transactions` for the client's calls that ignore their own timeout. What must stay true:
+whoever waits is back in time, whatever the call does; and one that did not return is the last.
+"""
 
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -8,10 +12,12 @@ from typing import TypeAlias
 from confluent_kafka import KafkaError, KafkaException
 
 Call: TypeAlias = Callable[[], object]
+Calls: TypeAlias = "SimpleQueue[Call | None]"  # None: there are no more
+Ends: TypeAlias = "SimpleQueue[BaseException | None]"  # None: the call returned
 
 
-class Patience:
-    """Makes calls and waits for each no longer than told.
+class BoundedCall:
+    """Makes calls, one after another, and waits for each no longer than allowed.
 
     librdkafka does not keep to the timeout of ``send_offsets_to_transaction`` (its issues 5456
     and 5511): after its broker was killed, that call never returns, and with it the process would
@@ -19,20 +25,20 @@ class Patience:
 
     Examples
     --------
-    >>> patience = Patience()
-    >>> patience.call(lambda: None, 1.0)
-    >>> patience.call(SimpleQueue().get, 0.01)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    >>> bounded = BoundedCall()
+    >>> bounded.call(lambda: None, 1.0)
+    >>> bounded.call(SimpleQueue().get, 0.01)  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
     KafkaException: KafkaError{code=_TIMED_OUT,val=-185,str="it does not return"}
     """
 
     def __init__(self) -> None:
-        self._asked: SimpleQueue[Call | None] = SimpleQueue()
-        self._told: SimpleQueue[BaseException | None] = SimpleQueue()
-        arguments = (self._asked, self._told)
-        Thread(target=_serve, args=arguments, name="patience", daemon=True).start()
+        self._calls: Calls = SimpleQueue()
+        self._ends: Ends = SimpleQueue()
+        arguments = (self._calls, self._ends)
+        Thread(target=_serve, args=arguments, name="bounded-call", daemon=True).start()
 
-    def call(self, what: Call, seconds: float) -> None:
+    def call(self, what: Call, timeout_s: float) -> None:
         """Make a call and raise what it raises.
 
         Raises
@@ -40,25 +46,25 @@ class Patience:
         KafkaException
             ``_TIMED_OUT`` when it has not returned in time; nothing else is to be called then.
         """
-        self._asked.put(what)
+        self._calls.put(what)
         try:
-            raised = self._told.get(timeout=seconds)
+            error = self._ends.get(timeout=timeout_s)
         except Empty:
-            error = KafkaError(KafkaError._TIMED_OUT, "it does not return")
-            raise KafkaException(error) from None
-        if raised is not None:
-            raise raised
+            late = KafkaError(KafkaError._TIMED_OUT, "it does not return")
+            raise KafkaException(late) from None
+        if error is not None:
+            raise error
 
     def close(self) -> None:
         """Let the thread end, once its last call returns."""
-        self._asked.put(None)
+        self._calls.put(None)
 
 
-def _serve(asked: "SimpleQueue[Call | None]", told: "SimpleQueue[BaseException | None]") -> None:
-    while (call := asked.get()) is not None:
+def _serve(calls: Calls, ends: Ends) -> None:
+    while (call := calls.get()) is not None:
         try:
             call()
         except BaseException as error:  # it is raised where it is waited for
-            told.put(error)
+            ends.put(error)
         else:
-            told.put(None)
+            ends.put(None)

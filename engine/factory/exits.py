@@ -1,4 +1,4 @@
-"""How a scorer process ends: what its supervisor must know."""
+"""How a scorer process ends: the exit codes by which its supervisor decides what to do."""
 
 EXIT_HANDLED = 4  # a person has to do something; a bug's traceback ends with 1
 EXIT_FENCED = 3  # another process has its slot

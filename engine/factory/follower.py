@@ -1,4 +1,9 @@
-"""Following the control topic: which revision of a line is in force now."""
+"""Following the control topic: which revision of a line is in force now.
+
+Called by a scorer process, which polls between two transactions. What must stay true: what is in
+force is known before the first score, and `catch_up` knows every revision that anybody worked
+under by the time of the call.
+"""
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 

@@ -1,5 +1,8 @@
 """When is an input at its end? The host's half of the order in which a task takes its inputs.
 
+Called by the scorer, a `TaskInputs` for each task. What comes in is what was polled, and what the
+client knows of each log; what goes out are records, and per input whether it is at its end.
+
 An input without a head is waited for unless it is at its end: its buffer is empty, and either a
 partition EOF was seen with no record since, or the next offset has reached the high watermark
 of the last fetch. Before its first fetch nothing is known. A clock comes in only as
@@ -7,7 +10,6 @@ of the last fetch. Before its first fetch nothing is known. A clock comes in onl
 """
 
 import time
-from collections.abc import Iterable
 
 import structlog
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -15,6 +17,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from labline.engine.broker.reader import to_record
 from labline.engine.core.record import INPUTS, Record
 from labline.engine.core.task import Task
+from labline.engine.errors import LablineError
 
 log = structlog.get_logger()
 
@@ -43,8 +46,19 @@ class TaskInputs:
 
     Parameters
     ----------
-    topics
+    consumer : Consumer
+        Whose assignment the inputs are.
+    task : Task
+        Where the records go.
+    topics : tuple of str
         Of events, labels (None: the line has none) and retries.
+    wait_ms : int
+        How long an input that gives nothing may hold up the others.
+
+    Attributes
+    ----------
+    ends_declared : int
+        How often an input was waited for no longer.
     """
 
     def __init__(
@@ -119,15 +133,22 @@ class TaskInputs:
         for which, position in enumerate(self.positions):
             if position is None:
                 continue
-            held = self.task.buffered_bytes(which)
-            if not position.paused and held > buffer_max_bytes:
+            size_bytes = self.task.buffered_bytes(which)
+            if not position.paused and size_bytes > buffer_max_bytes:
                 self._consumer.pause([position.place])
                 position.paused = True
-            elif position.paused and held < buffer_max_bytes // 2:
+            elif position.paused and size_bytes < buffer_max_bytes // 2:
                 self._consumer.resume([position.place])
                 position.paused = False
 
 
-def places(inputs: Iterable[TaskInputs]) -> list[TopicPartition]:
-    """Return every topic partition of these tasks."""
-    return [p.place for task in inputs for p in task.positions if p is not None]
+def out_of_log(line: str, message: Message) -> LablineError:
+    """Return the error of records that are gone before they were taken, with the choices."""
+    topic, partition = message.topic(), message.partition()
+    return LablineError(
+        "LL-LOG-TRUNCATED",
+        f"{topic}[{partition}]: the next offset of line {line} is not in the log any more",
+        "restore the topic; or let Kafka's kafka-consumer-groups --reset-offsets --to-earliest"
+        f" move the group, then labline factory offsets {line} --accept: what is gone stays"
+        " unanswered",
+    )

@@ -1,4 +1,8 @@
-"""The end of a task's journal, and its entries from a place on."""
+"""The end of a task's journal, and its entries from an offset on.
+
+Called by recovery and by `offsets`. What must stay true: the end is found from the log's own end,
+whatever the journal's length, and only committed entries count.
+"""
 
 from typing import TypeAlias
 
@@ -18,16 +22,16 @@ NO_OFFSETS: InputOffsets = (-1, -1, -1)
 def last_entry(bootstrap: str, line: str, partition: int) -> Entry | None:
     """Return the last entry of a task's journal that is stable; None: it has none."""
     topic = line_topics(line).journal
-    place = partition_offsets(bootstrap, [topic])[topic][partition]
+    log = partition_offsets(bootstrap, [topic])[topic][partition]
     width = TAIL_OFFSETS
     while True:
-        begin = max(place.start, place.stable - width)
+        begin = max(log.start, log.stable - width)
         last = None
-        for batch in read_range(bootstrap, topic, partition, begin, place.stable):
+        for batch in read_range(bootstrap, topic, partition, begin, log.stable):
             last = batch[-1] if batch else last
         if last is not None:
             return decode_entry(last[3], last[0])
-        if begin == place.start:
+        if begin == log.start:
             return None
         width *= WIDER
 
@@ -35,8 +39,8 @@ def last_entry(bootstrap: str, line: str, partition: int) -> Entry | None:
 def end_is_hidden(bootstrap: str, line: str, partition: int) -> bool:
     """Tell whether a transaction that is not over hides the end of a task's journal."""
     topic = line_topics(line).journal
-    place = partition_offsets(bootstrap, [topic])[topic][partition]
-    return place.stable < place.end
+    log = partition_offsets(bootstrap, [topic])[topic][partition]
+    return log.stable < log.end
 
 
 def entries_up_to(

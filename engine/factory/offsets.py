@@ -1,7 +1,9 @@
 """Committed offsets that differ from the journal: shown, set back, or accepted.
 
-The journal is what the line took; offsets that somebody's tool moved would skip records or take
-them twice. Which of both a person wants is theirs to say, and an acceptance is in the journal.
+Called by `labline factory offsets`, while the line does not run. The journal is what the line took;
+offsets that somebody's tool moved would skip records or take them twice. Which of both a person
+wants is theirs to say. What must stay true: an acceptance is an entry of the journal, so recovery
+and parity go the same way; and whatever dies in between, saying it again ends well.
 """
 
 import time
@@ -69,9 +71,9 @@ def _standing(bootstrap: str, line: Line, consumer: Consumer, partition: int) ->
     deadline = time.monotonic() + MARKER_DEADLINE_S
     while True:
         committed = committed_offsets(consumer, inputs_of(line), partition)
-        found = Standing(partition, committed, last_entry(bootstrap, line.name, partition))
-        if not found.moved or time.monotonic() > deadline:
-            return found
+        standing = Standing(partition, committed, last_entry(bootstrap, line.name, partition))
+        if not standing.moved or time.monotonic() > deadline:
+            return standing
         time.sleep(WAIT_S)
 
 
@@ -84,16 +86,16 @@ def restore(bootstrap: str, line: Line) -> list[Standing]:
         ``LL-GROUP-BUSY`` while the group has members.
     """
     await_no_members(bootstrap, line.name)
-    admin = admin_client(bootstrap)  # held: its answers go with it
+    admin = admin_client(bootstrap)  # in a variable: its futures are lost when it is collected
     moved = [standing for standing in standings(bootstrap, line) if standing.moved]
     if any(standing.last is None for standing in moved):
         # a task that has taken nothing has no offsets; single ones cannot be removed. Killed
         # here, the line takes them from its journals, as if they had expired.
         admin.delete_consumer_groups([_group(line)])[_group(line)].result(TIMEOUT_S)
-        kept = [standing for standing in standings(bootstrap, line) if standing.last]
+        with_past = [standing for standing in standings(bootstrap, line) if standing.last]
     else:
-        kept = moved
-    _commit(admin, line, {standing.partition: standing.journal for standing in kept})
+        with_past = moved
+    _commit(admin, line, {standing.partition: standing.journal for standing in with_past})
     return moved
 
 
@@ -130,7 +132,8 @@ def _target(bootstrap: str, line: Line, standing: Standing) -> InputOffsets:
         starts = (t and start_offsets(bootstrap, t, line.start) for t in inputs_of(line))
         known = tuple(start[standing.partition] if start else -1 for start in starts)
     return tuple(
-        told if told >= 0 else else_ for told, else_ in zip(standing.committed, known, strict=True)
+        committed if committed >= 0 else otherwise
+        for committed, otherwise in zip(standing.committed, known, strict=True)
     )
 
 
@@ -139,10 +142,8 @@ def _entry(standing: Standing, target: InputOffsets, revision: int) -> Entry:
     if last is None:
         environment = environment_digest()
         return Entry(0, revision, environment, target, target, (), digest(()), MOVED)
-    return Entry(
-        last.sequence + 1, last.revision, last.environment, last.next_offsets, target, (),
-        digest(()), MOVED,
-    )  # fmt: skip
+    sequence, first = last.sequence + 1, last.next_offsets
+    return Entry(sequence, last.revision, last.environment, first, target, (), digest(()), MOVED)
 
 
 def _append(bootstrap: str, line: Line, partition: int, entry: Entry) -> None:
@@ -167,15 +168,15 @@ def _append(bootstrap: str, line: Line, partition: int, entry: Entry) -> None:
 def _commit(admin: AdminClient, line: Line, offsets: dict[int, InputOffsets]) -> None:
     places = [
         TopicPartition(topic, partition, offset)
-        for partition, told in offsets.items()
-        for topic, offset in zip(inputs_of(line), told, strict=True)
+        for partition, next_offsets in offsets.items()
+        for topic, offset in zip(inputs_of(line), next_offsets, strict=True)
         if topic is not None
     ]
     if not places:
         return
     group = _group(line)
-    asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
-    for place in asked[group].result(TIMEOUT_S).topic_partitions:
+    futures = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+    for place in futures[group].result(TIMEOUT_S).topic_partitions:
         if place.error is not None:
             raise KafkaException(place.error)
 

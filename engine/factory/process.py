@@ -1,7 +1,9 @@
 """A scorer process; the worker's supervisor starts ``python -m labline.engine.factory.process``.
 
-Errors of the world (the broker is away, a transaction failed) drop all memory and recover in
-place. Errors that need a person end the process with a message. Bugs end it with a traceback.
+What comes in are its arguments; what goes out is its exit code (`exits`), by which the supervisor
+decides whether to start it again. Errors of the world (the broker is away, a transaction failed)
+drop all memory and recover in place. Errors that need a person end the process with a message. Bugs
+end it with a traceback.
 """
 
 import argparse
@@ -42,7 +44,19 @@ FENCED = (
 
 
 class Options(NamedTuple):
-    """What a scorer process is told."""
+    """How a scorer process runs.
+
+    Attributes
+    ----------
+    instance : str
+        Stable name of its worker slot.
+    keys : PublicKeys
+        Whose signatures count on the control topic.
+    batch_max : int or None
+        Records taken per transaction; None: the line's own limit.
+    store : SnapshotStore or None
+        Where snapshots are kept; None: nowhere.
+    """
 
     bootstrap: str
     line: str
@@ -54,7 +68,13 @@ class Options(NamedTuple):
 
 
 def run(options: Options, stop: Stop) -> None:
-    """Score a line until told to stop."""
+    """Score a line until it is time to stop.
+
+    Raises
+    ------
+    LablineError
+        When a person has to do something; ``LL-SCORER-FENCED`` when another process has the slot.
+    """
     failures = 0
     while not stop():
         started = time.monotonic()
@@ -110,14 +130,14 @@ def _session(options: Options, stop: Stop) -> None:
 
 def _champion(follower: ControlFollower, line: str, stop: Stop) -> Revision | None:
     """Wait for the line's first promotion; None when it is time to stop."""
-    told = False
+    is_said = False
     while not stop():
         revision = follower.revision(line)
         if revision is not None:
             return revision
-        if not told:
+        if not is_said:
             log.info("waiting for a champion", line=line, remedy="labline promote NAME@N")
-            told = True
+            is_said = True
         stop.wait(WAIT_S)
         follower.poll()
     return None
@@ -127,8 +147,8 @@ def _spec_of(registry: str | None, known_schemas: Path) -> SpecOf:
     if registry is None:
         return spec_of
     auth = os.environ.get(AUTH_VARIABLE)  # never an argument: those can be read by anybody
-    asked = SchemaRegistry(registry, known_schemas, auth)
-    return partial(spec_of, writers_of=partial(Writers, registry=asked))
+    client = SchemaRegistry(registry, known_schemas, auth)
+    return partial(spec_of, writers_of=partial(Writers, registry=client))
 
 
 def main() -> None:
@@ -143,7 +163,7 @@ def main() -> None:
     parser.add_argument("--known-schemas", type=Path, help="folder of what it told before")
     parser.add_argument("--snapshots", help="folder or URL; without it none are kept")
     parser.add_argument("--snapshot-key", type=Path, help="file of the key for their MACs")
-    # told, not looked up: a supervisor may be gone before this process has got as far as here
+    # an argument, not looked up: a supervisor may be gone before this process gets as far as here
     parser.add_argument("--supervisor", type=int, default=os.getppid(), help="its process id")
     options = parser.parse_args()
     configure()
@@ -153,11 +173,16 @@ def main() -> None:
         store = None
         if options.snapshots is not None:
             store = SnapshotStore(options.snapshots, load_key(options.snapshot_key))
-        told = Options(
-            options.bootstrap, options.line, options.instance, keys, options.batch_max, store,
-            _spec_of(options.registry, options.known_schemas),
-        )  # fmt: skip
-        run(told, Stop(options.supervisor))
+        scorer_options = Options(
+            bootstrap=options.bootstrap,
+            line=options.line,
+            instance=options.instance,
+            keys=keys,
+            batch_max=options.batch_max,
+            store=store,
+            spec_of=_spec_of(options.registry, options.known_schemas),
+        )
+        run(scorer_options, Stop(options.supervisor))
     except LablineError as error:
         log.error(error.message, code=error.code, remedy=error.remedy, line=options.line)  # noqa: TRY400
         sys.exit(EXIT_FENCED if isinstance(error, TakenError) else EXIT_HANDLED)

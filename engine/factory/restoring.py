@@ -1,4 +1,35 @@
-"""Which snapshot a task begins from: the newest that is whole, ours, and of this very past."""
+"""Which snapshot a task begins from: the newest that is whole, ours, and of this very past.
+
+Called by recovery. What comes in is a `Goal`: the journal's last entry and the environment in which
+the task is to go on; what goes out is a task with the entries that lead from it to that goal, or
+nothing. What must stay true: a snapshot is used only if this environment would have the very same
+state at that entry; any other is refused, loudly, and an older one is tried. So a damaged or
+foreign snapshot costs time, never correctness: the log has everything.
+
+Theory of operation
+-------------------
+A snapshot is looked at in this order:
+
+1. *Whole and ours?* The store checks its MAC before anything in it is read, and its header must
+   name this task.
+2. *Of this past?* The journal's entry before it must have the digest and offsets that its header
+   has. Sequence numbers and offsets alone can be equal by chance, after a line was made anew.
+3. *Of this environment?* What the journal says since then decides. Three kinds of states lead here:
+
+   ============================  ============================================================
+   the snapshot was              it may be begun from when
+   ============================  ============================================================
+   folded here                   no entry after it says ``rebuilt``
+   folded by another one         it is where this environment's first entry says ``carried``,
+                                 or nothing follows it and the journal will say so
+   rebuilt here                  nothing follows it, or the entry that says ``rebuilt`` does
+   ============================  ============================================================
+
+   And whatever follows it is this environment's own.
+
+4. *Does it load?* Only then is the state unpickled, by an exact list of what it may name, and its
+   digest compared.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
@@ -20,16 +51,38 @@ ReadJournal: TypeAlias = Callable[[int], list[Entry]]
 SpecAt: TypeAlias = Callable[[int], Spec]
 
 
-class Fitting(NamedTuple):
-    """A task from a snapshot, how that came into its environment, and the journal from it on."""
+class SnapshotStart(NamedTuple):
+    """A task from a snapshot, to be folded on.
+
+    Attributes
+    ----------
+    resumed : Resumed
+        The task, and where in the journal it stands.
+    origin : str
+        How it came to its state: ``folded`` or ``rebuilt``.
+    after : list of Entry
+        The journal from there on.
+    """
 
     resumed: Resumed
     origin: str
     after: list[Entry]
 
 
-class Fit(NamedTuple):
-    """What a snapshot has to fit: a task, the last entry of its journal, an environment."""
+class Goal(NamedTuple):
+    """Where a task has to get to.
+
+    Attributes
+    ----------
+    spec : Spec
+        The line's configuration in force.
+    partition : int
+        The task's partition.
+    last : Entry
+        The last entry of its journal.
+    environment : str
+        Digest of the environment in which it goes on.
+    """
 
     spec: Spec
     partition: int
@@ -37,39 +90,39 @@ class Fit(NamedTuple):
     environment: str
 
 
-def newest_fitting(
-    store: SnapshotStore, fit: Fit, journal: ReadJournal, spec_at: SpecAt
-) -> Fitting | None:
+def newest_start(
+    store: SnapshotStore, goal: Goal, journal: ReadJournal, spec_at: SpecAt
+) -> SnapshotStart | None:
     """Return the task of the newest snapshot that fits.
 
     Those that do not are refused loudly, and an older one is tried.
     """
     try:
-        names = store.names(fit.spec.line.name, fit.partition)
+        names = store.names(goal.spec.line.name, goal.partition)
     except Exception as error:  # fsspec's stores have errors of their own
-        _refuse(fit, -1, f"the store does not answer: {type(error).__name__}: {error}")
+        _refuse(goal, -1, f"the store does not answer: {type(error).__name__}: {error}")
         return None
     for named in names:
-        found = _fitting(store, named, fit, journal, spec_at)
-        if not isinstance(found, str):
-            return found
-        _refuse(fit, named.sequence, found)
+        start = _start_at(store, named, goal, journal, spec_at)
+        if not isinstance(start, str):
+            return start
+        _refuse(goal, named.sequence, start)
     return None
 
 
-def _fitting(
-    store: SnapshotStore, named: Named, fit: Fit, journal: ReadJournal, spec_at: SpecAt
-) -> Fitting | str:
+def _start_at(
+    store: SnapshotStore, named: Named, goal: Goal, journal: ReadJournal, spec_at: SpecAt
+) -> SnapshotStart | str:
     sealed = store.read(named)
     if isinstance(sealed, str):
         return sealed
     header = sealed.header
-    if (header.line, header.partition) != (fit.spec.line.name, fit.partition):
+    if (header.line, header.partition) != (goal.spec.line.name, goal.partition):
         return "it is of another task"
-    if header.sequence > fit.last.sequence + 1:
+    if header.sequence > goal.last.sequence + 1:
         return "it is from the future: the journal ends before it"
     entries = journal(header.journal_offset)
-    why = stands_in(header, entries, fit)
+    why = why_unfit(header, entries, goal)
     if why is not None:
         return why
     try:
@@ -79,10 +132,10 @@ def _fitting(
     if isinstance(task, str):
         return task
     after = [entry for entry in entries if entry.sequence >= header.sequence]
-    return Fitting(Resumed(task, header.sequence), header.origin, after)
+    return SnapshotStart(Resumed(task, header.sequence), header.origin, after)
 
 
-def stands_in(header: Header, entries: list[Entry], fit: Fit) -> str | None:
+def why_unfit(header: Header, entries: list[Entry], goal: Goal) -> str | None:
     """Return why a snapshot has no place in this journal, for this environment.
 
     Parameters
@@ -93,22 +146,22 @@ def stands_in(header: Header, entries: list[Entry], fit: Fit) -> str | None:
     before = [entry for entry in entries if entry.sequence == header.sequence - 1]
     if not before:
         return "the journal does not have its last entry, or not any more"
-    stands = (before[0].digest.hex(), list(before[0].next_offsets))
-    if stands != (header.entry_digest, header.next_offsets):
+    last = before[0]
+    if (last.digest.hex(), list(last.next_offsets)) != (header.entry_digest, header.next_offsets):
         return "it is of another past than the journal's"
     after = [entry for entry in entries if entry.sequence >= header.sequence]
-    if not _leads_here(header, after, fit):
+    if not _leads_here(header, after, goal):
         return (
             f"it was folded under environment {header.environment}, and what follows it in the"
-            f" journal does not lead from there to {fit.environment}"
+            f" journal does not lead from there to {goal.environment}"
         )
     return None
 
 
-def _leads_here(header: Header, after: list[Entry], fit: Fit) -> bool:
+def _leads_here(header: Header, after: list[Entry], goal: Goal) -> bool:
     """Tell whether a state, and what followed, gives what this environment would have now."""
-    rebuilt, ours = header.origin == REBUILT, header.environment == fit.environment
-    if any(entry.environment != fit.environment for entry in after):
+    rebuilt, ours = header.origin == REBUILT, header.environment == goal.environment
+    if any(entry.environment != goal.environment for entry in after):
         return False
     if any(entry.kind == REBUILT for entry in after[int(rebuilt) :]):
         return False  # there the state became another one
@@ -117,14 +170,14 @@ def _leads_here(header: Header, after: list[Entry], fit: Fit) -> bool:
     if ours:
         return True
     # another one's state is where ours began, or will begin
-    return after[0].kind == CARRIED if after else fit.last.environment != fit.environment
+    return after[0].kind == CARRIED if after else goal.last.environment != goal.environment
 
 
-def _refuse(fit: Fit, sequence: int, why: str) -> None:
+def _refuse(goal: Goal, sequence: int, why: str) -> None:
     log.warning(
         "LL-SNAPSHOT-REFUSED: a snapshot is not used; an older one, or the log, is",
-        line=fit.spec.line.name,
-        partition=fit.partition,
+        line=goal.spec.line.name,
+        partition=goal.partition,
         sequence=sequence,
         why=why,
     )

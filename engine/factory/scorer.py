@@ -1,7 +1,9 @@
 """The scorer: one thread that polls, folds and commits. Straight lines around `engine.core`.
 
-One thread owns consumer and producer and commits before it polls again, so a rebalance needs no
-special code: the old generation's transaction ends before the revocation comes.
+Called by `process`, a scorer for each session with the broker. What comes in are the records of the
+partitions that the group assigns; what goes out are transactions. One thread owns consumer and
+producer and commits before it polls again, so a rebalance needs no special code: the old
+generation's transaction ends before the revocation comes.
 """
 
 import gc
@@ -14,8 +16,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from labline.engine.broker.clients import consumer_config
 from labline.engine.errors import LablineError
 from labline.engine.factory.follower import ControlFollower
-from labline.engine.factory.inputs import TaskInputs
-from labline.engine.factory.recovery import Recovered, committed_offsets, recover
+from labline.engine.factory.inputs import TaskInputs, out_of_log
+from labline.engine.factory.journal_end import InputOffsets
+from labline.engine.factory.recovery import CommittedTask, committed_offsets, recover
 from labline.engine.factory.snapshotting import Snapshotting
 from labline.engine.factory.transactions import Transactions, Work
 from labline.engine.models.control import configuration
@@ -31,9 +34,8 @@ log = structlog.get_logger()
 SESSION_TIMEOUT_MS = 6_000
 POLL_RECORDS = 5_000
 IDLE_POLL_S = 0.1
-SPACING_S = (
-    0.005  # between two transactions while idle: each costs the broker as much as 300 events
-)
+# Between two transactions while idle: each costs the broker as much as 300 events.
+SPACING_S = 0.005
 # Between two collections: more containers than a few batches are. Records make no cycles; by
 # Python's default of 700 their buffers would be walked over again and again, for nothing.
 GC_CONTAINERS = 200_000
@@ -76,9 +78,9 @@ class Scorer:
         self._which = {topic: which for which, topic in enumerate(spec.inputs) if topic}
         self._revision = revision
         self._batch_max = batch_max or line.limits.batch_max
-        self._tasks: dict[int, TaskInputs] = {}
-        self._held: dict[int, Recovered] = {}
-        self._parked: dict[int, Recovered] = {}
+        self._inputs: dict[int, TaskInputs] = {}
+        self._tasks: dict[int, CommittedTask] = {}
+        self._parked: dict[int, CommittedTask] = {}
         self._store = store
         self._snapshotting = Snapshotting(store)
         self._failure: BaseException | None = None
@@ -107,7 +109,7 @@ class Scorer:
         )
 
     def run(self, stopped: Callable[[], bool]) -> None:
-        """Score until told to stop; a transaction that was begun is finished.
+        """Score until it is time to stop; a transaction that was begun is finished.
 
         Raises
         ------
@@ -125,7 +127,7 @@ class Scorer:
             timeout_s = 0.0 if behind else IDLE_POLL_S
             if taken and not behind:
                 time.sleep(SPACING_S)
-        self._snapshotting.stop(list(self._held.values()))
+        self._snapshotting.stop(list(self._tasks.values()))
 
     def close(self) -> None:
         """Leave; a static member keeps its partitions until its session ends or it comes back."""
@@ -144,7 +146,7 @@ class Scorer:
         for message in messages:
             if message.error() is None:
                 which = self._which[message.topic()]  # type: ignore[index]
-                self._tasks[message.partition()].add(which, message)  # type: ignore[index]
+                self._inputs[message.partition()].add(which, message)  # type: ignore[index]
             else:
                 self._note(message)
         return bool(messages)
@@ -153,12 +155,12 @@ class Scorer:
         error = message.error()
         assert error is not None
         if error.code() == KafkaError._PARTITION_EOF:
-            inputs = self._tasks.get(message.partition())  # type: ignore[arg-type]
+            inputs = self._inputs.get(message.partition())  # type: ignore[arg-type]
             position = inputs and inputs.positions[self._which[message.topic()]]  # type: ignore[index]
             if position:
                 position.saw_eof(message.offset())  # type: ignore[arg-type]
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-            raise _out_of_log(self._line.name, message)
+            raise out_of_log(self._line.name, message)
         elif error.fatal() or error.code() == KafkaError._FATAL:
             raise KafkaException(error)  # this client is of no more use
         else:  # the broker is away: librdkafka tries again by itself
@@ -171,8 +173,8 @@ class Scorer:
         if revision is None or revision.offset == self._revision.offset:
             return
         self._revision = revision
-        for inputs in self._tasks.values():
-            inputs.task.configure(self._spec_of(revision))
+        for at in self._tasks.values():
+            at.task.configure(self._spec_of(revision))
         log.info("revision in force", line=self._line.name, revision=revision.offset)
 
     def _step(self) -> tuple[int, bool]:
@@ -186,7 +188,7 @@ class Scorer:
         """
         works: list[Work] = []
         room = self._batch_max
-        share = max(1, room // max(1, len(self._tasks)))
+        share = max(1, room // max(1, len(self._inputs)))
         behind = False
         for partition, inputs in self._in_turn():
             limit = min(share, room)
@@ -197,27 +199,27 @@ class Scorer:
             behind = behind or run.taken >= limit
             if run:
                 room -= run.taken
-                held = self._held[partition]
-                place, revision = held.place, self._revision.offset
-                works.append(Work(partition, place.sequence, revision, run, held.switch))
+                at, revision = self._tasks[partition], self._revision.offset
+                works.append(Work(partition, at.place.sequence, revision, run, at.switch))
         if works:
             self._transactions.commit(works, self._consumer)
             for work in works:
-                self._committed(work)
+                self._advance(work)
         return self._batch_max - room, behind and bool(works)
 
-    def _committed(self, work: Work) -> None:
+    def _advance(self, work: Work) -> None:
+        """Note that a task's work is committed."""
         entry = self._transactions.last_entry(work.partition)
-        held = self._held[work.partition]
         place = JournalPlace(entry.sequence + 1, entry.offset, entry.digest)
-        self._held[work.partition] = Recovered(held.task, place)
-        if held.switch is not None:  # whoever comes back here needs one of this environment
-            self._snapshotting.write(self._held[work.partition])
-        self._snapshotting.committed(self._held[work.partition], work.run.taken)
+        at = CommittedTask(self._tasks[work.partition].task, place)
+        self._tasks[work.partition] = at
+        if work.switch is not None:  # whoever comes back here needs one of this environment
+            self._snapshotting.write(at)
+        self._snapshotting.advance(at, work.run.taken)
 
     def _in_turn(self) -> list[tuple[int, TaskInputs]]:
         """Return the tasks, another one first each time: a small batch must not starve the last."""
-        tasks = list(self._tasks.items())
+        tasks = list(self._inputs.items())
         self._turn = (self._turn + 1) % max(1, len(tasks))
         return tasks[self._turn :] + tasks[: self._turn]
 
@@ -229,19 +231,18 @@ class Scorer:
 
     def _take_over(self, consumer: Consumer, partitions: list[int]) -> None:
         line, limits = self._line, self._line.limits
-        self._tasks, self._held = {}, {}
+        self._inputs, self._tasks = {}, {}
         assigned: list[TopicPartition] = []
         for partition in partitions:
             committed = committed_offsets(consumer, self._topics, partition)
             self._follower.catch_up()  # its last owner may have known a newer revision
-            held = self._parked.get(partition)
-            if held is None or tuple(held.task.next_offsets) != committed:
-                held = self._recover(consumer, partition, committed)
-            if held.task.spec.revision != self._revision.offset:
-                held.task.configure(self._spec_of(self._revision))
-            inputs = TaskInputs(consumer, held.task, self._topics, limits.input_wait_ms)
-            self._tasks[partition] = inputs
-            self._held[partition] = held
+            at = self._parked.get(partition)
+            if at is None or tuple(at.task.next_offsets) != committed:
+                at = self._recover(consumer, partition, committed)
+            if at.task.spec.revision != self._revision.offset:
+                at.task.configure(self._spec_of(self._revision))
+            inputs = TaskInputs(consumer, at.task, self._topics, limits.input_wait_ms)
+            self._inputs[partition], self._tasks[partition] = inputs, at
             assigned += [
                 TopicPartition(p.place.topic, partition, p.next_offset)
                 for p in inputs.positions
@@ -253,25 +254,25 @@ class Scorer:
             consumer.resume(assigned)  # a pause survives unassign and assign
         log.info("assigned", line=line.name, partitions=partitions)
 
-    def _recover(self, consumer: Consumer, partition: int, committed: tuple[int, ...]) -> Recovered:
+    def _recover(self, consumer: Consumer, partition: int, offsets: InputOffsets) -> CommittedTask:
         spec, control = self._spec_of(self._revision), self._follower.control
         try:
-            held = recover(
-                self._bootstrap, control, spec, partition, committed, self._store, self._spec_of
+            at = recover(
+                self._bootstrap, control, spec, partition, offsets, self._store, self._spec_of
             )
         except LablineError as error:
-            if committed_offsets(consumer, self._topics, partition) == committed:
+            if committed_offsets(consumer, self._topics, partition) == offsets:
                 raise
             # held up meanwhile, and another member went on from here: nobody moved the offsets
             raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION)) from error
-        self._snapshotting.recovered(held)
-        return held
+        self._snapshotting.begin(at)
+        return at
 
     def _revoked(self, consumer: Consumer, _: list[TopicPartition]) -> None:
         """Park the tasks: an eager rebalance hands most of them back where they were."""
-        self._parked = dict(self._held)
-        for held in self._parked.values():
-            held.task.drop_buffers()
+        self._parked = dict(self._tasks)
+        for at in self._parked.values():
+            at.task.drop_buffers()
         self._forget(consumer)
 
     def _lost(self, consumer: Consumer, _: list[TopicPartition]) -> None:
@@ -280,20 +281,8 @@ class Scorer:
         self._forget(consumer)
 
     def _forget(self, consumer: Consumer) -> None:
-        places = [p.place for inputs in self._tasks.values() for p in inputs.positions if p]
+        places = [p.place for inputs in self._inputs.values() for p in inputs.positions if p]
         if places:
             consumer.resume(places)
-        self._tasks, self._held = {}, {}
+        self._inputs, self._tasks = {}, {}
         consumer.unassign()
-
-
-def _out_of_log(line: str, message: Message) -> LablineError:
-    """Return the error of records that are gone before they were taken, with the choices."""
-    topic, partition = message.topic(), message.partition()
-    return LablineError(
-        "LL-LOG-TRUNCATED",
-        f"{topic}[{partition}]: the next offset of line {line} is not in the log any more",
-        "restore the topic; or let Kafka's kafka-consumer-groups --reset-offsets --to-earliest"
-        f" move the group, then labline factory offsets {line} --accept: what is gone stays"
-        " unanswered",
-    )

@@ -1,4 +1,9 @@
-"""Supervision: a service of the Faust worker that keeps scorer processes running."""
+"""Supervision: a service of the Faust worker that keeps scorer processes running.
+
+What comes in are slots; what goes out are processes and their logs. What must stay true: a process
+that ends is started again, later each time, unless it says that a person has to look; and when the
+worker ends, so do they, in order.
+"""
 
 import asyncio
 import sys
@@ -31,7 +36,7 @@ class Slot:
     exit_code: int | None = None
 
     def facts(self) -> dict[str, Any]:
-        """Return what the worker's web page tells."""
+        """Return what the worker's web page shows."""
         running = self.process is not None and self.process.returncode is None
         return {
             "line": self.line,
@@ -51,7 +56,7 @@ class Supervisor(Service):
     slots
         One a process.
     arguments
-        What every scorer process is told besides line and instance.
+        Of every scorer process, besides line and instance.
     logs
         Folder for their logs.
     """

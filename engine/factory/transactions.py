@@ -1,4 +1,9 @@
-"""One Kafka transaction per micro-batch: scores, dead letters, journal, vitals, offsets."""
+"""One Kafka transaction per micro-batch: scores, dead letters, journal, vitals, offsets.
+
+Called by the scorer. What comes in are the runs of its tasks; what goes out is one transaction with
+all that they emitted and the next offsets of every input of each task. What must stay true: readers
+see all of it or nothing, and after a commit that failed, or may have, the caller drops its memory.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +18,7 @@ from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIV
 from labline.engine.core.record import ANSWER, DEAD_LETTER, SHADOW
 from labline.engine.core.run import Run
 from labline.engine.core.task import FORGOTTEN, LEARN_FAILED
-from labline.engine.factory.bounded_call import Patience
+from labline.engine.factory.bounded_call import BoundedCall
 from labline.schemas.engine_schemas import engine_schema
 from labline.topics.naming import LineTopics
 from labline.topics.plan import DLQ_MESSAGE_MAX_BYTES
@@ -32,9 +37,13 @@ class Work(NamedTuple):
 
     Attributes
     ----------
-    sequence
+    sequence : int
         Of its first journal entry.
-    switch
+    revision : int
+        In force while it was folded.
+    run : Run
+        What folding gave.
+    switch : str or None
         The kind of entry that says first that another environment goes on from here.
     """
 
@@ -47,16 +56,19 @@ class Work(NamedTuple):
     def entries(self, environment: str) -> list[Entry]:
         """Return its journal entries."""
         run, first = self.run, self.run.first_offsets
-        taken = Entry(
-            self.sequence, self.revision, environment, first, run.next_offsets, run.order,
+        entry = Entry(
+            self.sequence,
+            self.revision,
+            environment,
+            first,
+            run.next_offsets,
+            run.order,
             run.digest(),
-        )  # fmt: skip
-        if self.switch is None:
-            return [taken]
-        told = Entry(
-            self.sequence, self.revision, environment, first, first, (), digest(()), self.switch
         )
-        return [told, taken._replace(sequence=self.sequence + 1)]
+        if self.switch is None:
+            return [entry]
+        switch = entry._replace(next_offsets=first, order=(), digest=digest(()), kind=self.switch)
+        return [switch, entry._replace(sequence=self.sequence + 1)]
 
 
 class Transactions:
@@ -97,11 +109,11 @@ class Transactions:
         self._last_entries: dict[int, Entry] = {}
         self._last_offsets: dict[int, int] = {}
         self._producer = self._new_producer()
-        self._patience = Patience()
+        self._bounded = BoundedCall()
 
     def close(self) -> None:
         """Leave the producer as it is: its successor ends what it left open."""
-        self._patience.close()
+        self._bounded.close()
 
     def _new_producer(self) -> Producer:
         producer = Producer(self._config)
@@ -127,7 +139,7 @@ class Transactions:
                 if topic is not None
             ]
         metadata = consumer.consumer_group_metadata()
-        producer, call = self._producer, self._patience.call
+        producer, call = self._producer, self._bounded.call
         call(partial(producer.send_offsets_to_transaction, offsets, metadata, OFFSETS_S), OFFSETS_S)
         started = time.monotonic()
         call(partial(producer.commit_transaction, TIMEOUT_S), TIMEOUT_S + MARGIN_S)
@@ -146,15 +158,15 @@ class Transactions:
         produce(self._topics.vitals, self._vitals.encode(vitals(work)), None, partition, None)
 
     def _write_entry(self, value: bytes, partition: int) -> None:
-        def written(error: KafkaError | None, message: Message) -> None:
+        def note_offset(error: KafkaError | None, message: Message) -> None:
             offset = message.offset()
             if error is None and offset is not None:
                 self._last_offsets[partition] = offset
 
-        self._produce(self._topics.journal, value, None, partition, None, written)
+        self._produce(self._topics.journal, value, None, partition, None, note_offset)
 
     def last_entry(self, partition: int) -> Entry:
-        """Return the last entry that was written for a task, with its offset (-1: not told)."""
+        """Return the last entry that was written for a task, with its offset (-1: unknown)."""
         return self._last_entries[partition]._replace(offset=self._last_offsets.get(partition, -1))
 
     def _produce(

@@ -374,7 +374,7 @@ def check_ranks(measure: Any, labelled: list[Any], was: Scores) -> None:
 
     assert measure.factual == pytest.approx(ranked(lambda _, p: was[p]["probability"]), rel=1e-12)
     assert measure.counterfactual == pytest.approx(ranked(lambda s, _: s["probability"]), rel=1e-12)
-    assert (measure.difference, measure.low) == (measure.counterfactual - measure.was, None)
+    assert (measure.difference, measure.low) == (measure.counterfactual - measure.factual, None)
 
 
 def test_labels_left_out_are_not_learned(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:

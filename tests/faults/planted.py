@@ -45,7 +45,7 @@ FAULTS = (
                 "engine/factory/scorer.py",
                 "            self._transactions.commit(works, self._consumer)\n",
                 "            for work in works:\n"
-                "                self._snapshotting.write(self._held[work.partition])\n"
+                "                self._snapshotting.write(self._tasks[work.partition])\n"
                 "            self._transactions.commit(works, self._consumer)\n",
             ),
         ),

@@ -156,7 +156,7 @@ class Past:
         states = {folded.entry.sequence + 1: folded.state for folded in self._folded}
         for sequence, digest in self._snapshots().items():
             assert states.get(sequence) == digest, f"snapshot before entry {sequence}"
-        owners = [s.scorer._held for s in self.world.slots if s.scorer is not None]
+        owners = [s.scorer._tasks for s in self.world.slots if s.scorer is not None]
         held = [tasks[self.partition] for tasks in owners if self.partition in tasks]
         assert len(held) == 1, "one owner"
         if self._folded:

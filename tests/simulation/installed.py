@@ -30,7 +30,7 @@ SNAPSHOT_RECORDS = 25
 def installed(world: clients.World, clock: Clock) -> Iterator[None]:
     """Put a world in place."""
     stands: dict[str, Any] = {stand.__name__: partial(stand, world) for stand in STAND_INS}
-    stands |= {"time": clock, "admin_client": _nobody, "Patience": Patience}
+    stands |= {"time": clock, "admin_client": _nobody, "BoundedCall": BoundedCall}
     before = structlog.get_config()
     with pytest.MonkeyPatch.context() as patch:
         for module in [m for name, m in sys.modules.items() if name.startswith(PACKAGES)]:
@@ -45,12 +45,12 @@ def installed(world: clients.World, clock: Clock) -> Iterator[None]:
             structlog.configure(**before)
 
 
-class Patience:
+class BoundedCall:
     """Makes calls at once and in this thread: whether they come back is the schedule's to say."""
 
-    def call(self, what: Callable[[], object], seconds: float) -> None:
+    def call(self, what: Callable[[], object], timeout_s: float) -> None:
         """Make a call."""
-        del seconds
+        del timeout_s
         what()
 
     def close(self) -> None:

@@ -241,7 +241,7 @@ class World:
         self.clock.advance(0.001)
 
     def _done(self) -> bool:
-        owned = [p for slot in self.slots if slot.scorer is not None for p in slot.scorer._held]
+        owned = [p for slot in self.slots if slot.scorer is not None for p in slot.scorer._tasks]
         if self.broker.open_count() or sorted(owned) != list(range(self.partitions)):
             return False
         for topic in TOPICS:

@@ -6,7 +6,7 @@ import pytest
 
 from labline.engine.core.journal import Entry
 from labline.engine.core.snapshot import Header, Sealed
-from labline.engine.factory.restoring import Fit, stands_in
+from labline.engine.factory.restoring import Goal, why_unfit
 from labline.engine.models.learning.snapshot_store import SnapshotStore
 
 DAY_MS = 86_400_000
@@ -89,5 +89,5 @@ def test_a_snapshot_of_other_versions_fits_where_the_journal_leads_from_it(
     ]
     fields = {"entry_digest": b"d".hex(), "environment": wrote, "origin": origin}
     found = header(1, 0).model_copy(update=fields)
-    fit = Fit(None, 0, journal[-1], asks)  # type: ignore[arg-type]
-    assert (stands_in(found, journal, fit) is None) == fits
+    fit = Goal(None, 0, journal[-1], asks)  # type: ignore[arg-type]
+    assert (why_unfit(found, journal, fit) is None) == fits
