@@ -85,7 +85,7 @@ def offsets(
     """Compare committed offsets with the journal; exit 1 when they differ and nothing is done."""
     from rich.console import Console
 
-    from labline.engine.factory import offsets as found
+    from labline.engine.factory import offsets as group_offsets
     from labline.engine.workspace.workspace import Workspace
 
     if restore and accept:
@@ -93,17 +93,17 @@ def offsets(
     space = Workspace.find(workspace)
     declared, broker = space.line(line), space.bootstrap(bootstrap)
     if restore:
-        told = found.restore(broker, declared)
+        standings = group_offsets.restore(broker, declared)
     elif accept:
-        told = found.accept(broker, declared, _revision(space, broker, line))
+        standings = group_offsets.accept(broker, declared, _revision(space, broker, line))
     else:
-        told = found.standings(broker, declared)
+        standings = group_offsets.standings(broker, declared)
     done = "restored to the journal" if restore else "accepted" if accept else None
     if as_json:
-        write_lines([_offsets_json(declared, told, done)])
+        write_lines([_offsets_json(declared, standings, done)])
     else:
-        Console().print(_offsets_table(declared, told, done))
-    if done is None and any(standing.moved for standing in told):
+        Console().print(_offsets_table(declared, standings, done))
+    if done is None and any(standing.is_moved for standing in standings):
         raise typer.Exit(1)
 
 
@@ -120,14 +120,14 @@ def _revision(space: Workspace, broker: str, line: str) -> int:
 
 
 def _verdict(standing: Standing, done: str | None) -> str:
-    if standing.moved:
+    if standing.is_moved:
         return done or "moved"
     if standing.last is not None and standing.committed != standing.journal:
         return "expired: the line takes them from its journal"
     return "equal" if standing.last else "nothing taken yet"
 
 
-def _offsets_json(line: Line, told: list[Standing], done: str | None) -> str:
+def _offsets_json(line: Line, standings: list[Standing], done: str | None) -> str:
     return json.dumps(
         {
             "line": line.name,
@@ -138,22 +138,22 @@ def _offsets_json(line: Line, told: list[Standing], done: str | None) -> str:
                     "journal": list(standing.journal),
                     "verdict": _verdict(standing, done),
                 }
-                for standing in told
+                for standing in standings
             ],
         }
     )
 
 
-def _offsets_table(line: Line, told: list[Standing], done: str | None) -> Table | str:
+def _offsets_table(line: Line, standings: list[Standing], done: str | None) -> Table | str:
     from rich.table import Table
 
-    if not told:
+    if not standings:
         return f"line {line.name}: no committed offset differs from the journal; nothing to do"
     caption = "events, labels, retry: the next offset; - there is none"
     table = Table(title=f"line {line.name}", caption=caption)
     for name in ("partition", "committed", "journal's end", ""):
         table.add_column(name)
-    for standing in told:
+    for standing in standings:
         places = (standing.committed, standing.journal)
         cells = (", ".join("-" if n < 0 else str(n) for n in offsets) for offsets in places)
         table.add_row(str(standing.partition), *cells, _verdict(standing, done))

@@ -49,7 +49,7 @@ class Standing(NamedTuple):
         return self.last.next_offsets if self.last else NO_OFFSETS
 
     @property
-    def moved(self) -> bool:
+    def is_moved(self) -> bool:
         """Tell whether they differ; those that expired are restored by the line itself."""
         return self.committed not in (self.journal, NO_OFFSETS)
 
@@ -72,7 +72,7 @@ def _standing(bootstrap: str, line: Line, consumer: Consumer, partition: int) ->
     while True:
         committed = committed_offsets(consumer, inputs_of(line), partition)
         standing = Standing(partition, committed, last_entry(bootstrap, line.name, partition))
-        if not standing.moved or time.monotonic() > deadline:
+        if not standing.is_moved or time.monotonic() > deadline:
             return standing
         time.sleep(WAIT_S)
 
@@ -87,7 +87,7 @@ def restore(bootstrap: str, line: Line) -> list[Standing]:
     """
     await_no_members(bootstrap, line.name)
     admin = admin_client(bootstrap)  # in a variable: its futures are lost when it is collected
-    moved = [standing for standing in standings(bootstrap, line) if standing.moved]
+    moved = [standing for standing in standings(bootstrap, line) if standing.is_moved]
     if any(standing.last is None for standing in moved):
         # a task that has taken nothing has no offsets; single ones cannot be removed. Killed
         # here, the line takes them from its journals, as if they had expired.
@@ -116,7 +116,7 @@ def accept(bootstrap: str, line: Line, revision: int) -> list[Standing]:
         not acknowledged.
     """
     await_no_members(bootstrap, line.name)
-    moved = [standing for standing in standings(bootstrap, line) if standing.moved]
+    moved = [standing for standing in standings(bootstrap, line) if standing.is_moved]
     targets = {at.partition: _target(bootstrap, line, at) for at in moved}
     _commit(admin_client(bootstrap), line, targets)  # of an input without a commit, too
     for standing in moved:

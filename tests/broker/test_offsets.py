@@ -182,7 +182,7 @@ def test_offsets_of_a_task_that_has_taken_nothing_are_removed_or_accepted(
         assert sent
         revision = factory.promote()
         shift(factory, factory.line, factory.events, 3, 5, "--to-offset")
-        assert [s.partition for s in offsets.standings(broker, line) if s.moved] == [3]
+        assert [s.partition for s in offsets.standings(broker, line) if s.is_moved] == [3]
         assert [s.partition for s in offsets.restore(broker, line)] == [3]
         assert not factory.committed()
         shift(factory, factory.line, factory.events, 3, 5, "--to-offset")
