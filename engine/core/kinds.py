@@ -1,134 +1,149 @@
-"""What each kind of line has of its own: valid scores, the decision, labels, bytes."""
+"""The kinds of lines: one table, with one row for each kind.
 
-import math
+Whoever treats one kind of line otherwise than another looks at its row: the declaration
+(`labline.engine.core.line`), the fold (`answer_rules`), score records (`scores`), the lab and the
+reports. A row is looked up by the name that a line declares: ``KINDS[line.kind]``. No other module
+compares a kind's name, so that a new kind is a new row; tables of what only one room knows of each
+kind (its metrics, its river classes) have these names as their keys.
+"""
+
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from labline.engine.core.class_score import class_answer_encoder, class_shadow_encoder
-from labline.engine.core.line import Line
-from labline.engine.core.score import (
-    EncodeAnswer,
-    EncodeShadow,
-    Place,
-    answer_encoder,
-    shadow_encoder,
-)
 from labline.schemas.avro import Rejection
 
-NO_PROBABILITY = Rejection("score", "no-probability", "the champion's score is no probability")
-NO_VALUE = Rejection("score", "no-value", "the champion's score is no finite number")
-FINITE_MAX = sys.float_info.max
-#: Schemas of answers and of shadow scores: of multiclass lines, and of all others.
-CLASS_SCORES = ("labline.ClassScore", "labline.ClassShadow")
-SCORES = ("labline.Score", "labline.Shadow")
+#: Which field of a score record has what a model answered: the probability of yes, one probability
+#: for each class, or a number.
+ScoreField: TypeAlias = Literal["probability", "probabilities", "value"]
 
-#: From what a label's field holds to what is learned, or why it is not.
-Truth: TypeAlias = Callable[[Any], Any]
-#: From a model's answer to the number that decides; NaN when the answer is not valid.
-Best: TypeAlias = Callable[[Any], float]
-#: (slot, model), the one that answers first
-Slots: TypeAlias = Sequence[tuple[str, str]]
+FINITE_MAX: Final = sys.float_info.max
+THRESHOLD: Final = 0.5  # of a probability, where the line declares none
+CLASSES_MIN, CLASSES_MAX = 2, 100
+
+_NO_PROBABILITY = Rejection("score", "no-probability", "the champion's score is no probability")
+_NO_VALUE = Rejection("score", "no-value", "the champion's score is no finite number")
 
 
-class Kind(NamedTuple):
-    """A kind of line, as the fold needs it.
+class Truth(Enum):
+    """What the label of an event says."""
+
+    YES_NO = "yes or no"
+    CLASS = "one of the line's classes"
+    NUMBER = "a number"
+
+
+class ScoreSchemas(NamedTuple):
+    """Names of the schemas of a line's answers and of its shadow scores."""
+
+    answer: str
+    shadow: str
+
+
+class LineKind(NamedTuple):
+    """A kind of line: all that hangs on it and on nothing else.
 
     Attributes
     ----------
+    name
+        What ``kind`` is in a line's declaration.
     low, high
-        Between them lies a valid score.
-    threshold
-        The answer is yes from here on.
+        A valid score lies between them, both included.
     invalid
-        Why an event has no answer when the score is not valid.
-    best, truth
-        None: the score, and the label, are taken as they are.
+        Why an event has no answer when the champion's score is not valid.
+    score_field
+        Where a score record has the score.
+    schemas
+        Of score records.
+    threshold
+        From this score on the answer is yes, where the line declares no threshold. None: then the
+        answer is never yes.
+    truth
+        What a label says.
     learns_labels
-        Else it learns each event, once it was scored.
+        Whether models learn from labels; else they learn each event once it was scored.
+    baselines
+        Names and recipes of what a line is compared with when it declares nothing else.
     """
 
+    name: str
     low: float
     high: float
-    threshold: float
     invalid: Rejection
-    best: Best | None
-    truth: Truth | None
+    score_field: ScoreField
+    schemas: ScoreSchemas
+    threshold: float | None
+    truth: Truth
     learns_labels: bool
+    baselines: tuple[tuple[str, str], ...]
 
-    def valid(self, score: Any) -> bool:
-        """Tell whether a model's answer is one."""
-        return self.low <= (score if self.best is None else self.best(score)) <= self.high
+    @property
+    def probable(self) -> bool:
+        """Whether scores are probabilities; else they are any finite numbers."""
+        return self.score_field != "value"
 
+    @property
+    def decides(self) -> bool:
+        """Whether the answer is a decision, yes or no, about what the label will say.
 
-def kind_of(line: Line) -> Kind:
-    """Return what the kind of a line asks of the fold.
+        Only such answers have costs, a calibration curve and wrong ones of two sorts.
+        """
+        return self.score_field == "probability"
 
-    Examples
-    --------
-    >>> line = Line.parse({"name": "l", "kind": "multiclass", "classes": ["a", "b"],
-    ...     "events": "e", "id": "id", "features": {"numeric": ["x"]}})
-    >>> kind = kind_of(line)
-    >>> kind.valid((0.25, 0.75)), kind.valid((0.25,)), kind.truth("c").reason
-    (True, False, 'unknown-class')
-    """
-    told = line.decision.threshold
-    threshold = math.inf if told is None else told  # no finite score reaches it
-    if line.kind == "binary":
-        return Kind(0.0, 1.0, threshold, NO_PROBABILITY, None, None, learns_labels=True)
-    if line.kind == "multiclass":
-        best, truth = _best_of(len(line.classes)), _one_of(line.classes)
-        return Kind(0.0, 1.0, threshold, NO_PROBABILITY, best, truth, learns_labels=True)
-    number = _number if line.kind == "regression" else None
-    learns_labels = line.kind == "regression"
-    return Kind(-FINITE_MAX, FINITE_MAX, threshold, NO_VALUE, None, number, learns_labels)
+    @property
+    def has_classes(self) -> bool:
+        """Whether a score is one probability for each of the line's classes."""
+        return self.score_field == "probabilities"
+
+    @property
+    def predicts_number(self) -> bool:
+        """Whether the score says what number the label will be."""
+        return self.truth is Truth.NUMBER
 
 
-def encoders(line: Line, slots: Slots, place: Place) -> tuple[EncodeAnswer, EncodeShadow]:
-    """Return what lays out the scores from one source partition."""
-    (slot, model), others = slots[0], slots[1:]
-    if line.kind == "multiclass":
-        classes = line.classes
-        return (
-            class_answer_encoder(slot, model, place, classes),
-            class_shadow_encoder(others, place, classes),
-        )
-    probable = line.kind == "binary"
-    return (
-        answer_encoder(slot, model, place, probable=probable),
-        shadow_encoder(others, place, probable=probable),
-    )
+_SCORES = ScoreSchemas("labline.Score", "labline.Shadow")
+_CLASS_SCORES = ScoreSchemas("labline.ClassScore", "labline.ClassShadow")
 
+BINARY = LineKind(
+    name="binary",
+    low=0.0,
+    high=1.0,
+    invalid=_NO_PROBABILITY,
+    score_field="probability",
+    schemas=_SCORES,
+    threshold=THRESHOLD,
+    truth=Truth.YES_NO,
+    learns_labels=True,
+    baselines=(("base-rate", "BaseRate()"),),
+)
+MULTICLASS = BINARY._replace(
+    name="multiclass",
+    score_field="probabilities",
+    schemas=_CLASS_SCORES,
+    truth=Truth.CLASS,
+    baselines=(("class-shares", "ClassShares()"),),
+)
+REGRESSION = LineKind(
+    name="regression",
+    low=-FINITE_MAX,
+    high=FINITE_MAX,
+    invalid=_NO_VALUE,
+    score_field="value",
+    schemas=_SCORES,
+    threshold=None,
+    truth=Truth.NUMBER,
+    learns_labels=True,
+    baselines=(("mean", "MeanValue()"),),
+)
+ANOMALY = REGRESSION._replace(
+    name="anomaly",
+    truth=Truth.YES_NO,
+    learns_labels=False,
+    baselines=(("constant", "ConstantScore()"),),
+)
 
-def score_schemas(line: Line) -> tuple[str, str]:
-    """Return the names of the schemas of a line's answers and shadow scores."""
-    return CLASS_SCORES if line.kind == "multiclass" else SCORES
-
-
-def _best_of(count: int) -> Best:
-    def best(probabilities: Any) -> float:
-        if type(probabilities) is not tuple or len(probabilities) != count:
-            return math.nan
-        # a NaN lies between no bounds, wherever it stands
-        fits = all(0.0 <= probability <= 1.0 for probability in probabilities)
-        return max(probabilities) if fits else math.nan
-
-    return best
-
-
-def _one_of(classes: Sequence[str]) -> Truth:
-    known = frozenset(classes)
-
-    def truth(label: str) -> str | Rejection:
-        if label in known:
-            return label
-        return Rejection("label", "unknown-class", f"{label[:100]!r} is none of the line's classes")
-
-    return truth
-
-
-def _number(label: float) -> float | Rejection:
-    number = float(label)
-    if number - number == 0.0:
-        return number
-    return Rejection("label", "not-finite", "the label is no finite number")
+#: The table, by the name that a line declares.
+KINDS: Final[Mapping[str, LineKind]] = {
+    kind.name: kind for kind in (BINARY, MULTICLASS, REGRESSION, ANOMALY)
+}

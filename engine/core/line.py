@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from labline.engine.core.declared import Costs as Costs  # with the line, for who reads decisions
 from labline.engine.core.declared import Decision, Declared, Features, FieldName, Limits
 from labline.engine.core.duration import Duration, parse_duration_ms
+from labline.engine.core.kinds import CLASSES_MAX, CLASSES_MIN, KINDS
 from labline.engine.errors import LablineError
 from labline.schemas.declarations import explain
 
@@ -22,19 +23,8 @@ TopicName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 Text: TypeAlias = Annotated[str, Field(max_length=1_000)]
 Recipe: TypeAlias = Annotated[str, Field(min_length=1, max_length=10_000)]
 ClassName: TypeAlias = Annotated[str, Field(min_length=1, max_length=100)]
+#: A kind's name, as people write it; `KINDS` says what hangs on it.
 Kind: TypeAlias = Literal["binary", "multiclass", "regression", "anomaly"]
-
-CLASSES_MIN, CLASSES_MAX = 2, 100
-#: Whose scores are probabilities.
-PROBABLE = frozenset({"binary", "multiclass"})
-THRESHOLD = 0.5  # of a probability, where nobody declared one
-#: What a line is beaten by at the least, where nobody declared it.
-BASELINES: dict[str, dict[str, str]] = {
-    "binary": {"base-rate": "BaseRate()"},
-    "multiclass": {"class-shares": "ClassShares()"},
-    "regression": {"mean": "MeanValue()"},
-    "anomaly": {"constant": "ConstantScore()"},
-}
 
 
 def _in_name_order(baselines: dict[str, str]) -> dict[str, str]:
@@ -112,32 +102,33 @@ class Line(Declared):
 
     @model_validator(mode="after")
     def _is_of_its_kind(self) -> Self:
-        if self.kind != "multiclass" and self.classes:
+        kind, threshold = KINDS[self.kind], self.decision.threshold
+        if self.classes and not kind.has_classes:
             raise ValueError('classes are for kind = "multiclass"')
-        if self.kind == "multiclass" and not CLASSES_MIN <= len(self.classes) <= CLASSES_MAX:
+        if kind.has_classes and not CLASSES_MIN <= len(self.classes) <= CLASSES_MAX:
             raise ValueError(
-                f"a multiclass line names its {CLASSES_MIN} to {CLASSES_MAX} classes:"
+                f"a {self.kind} line names its {CLASSES_MIN} to {CLASSES_MAX} classes:"
                 ' classes = ["a", "b", "c"]'
             )
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("classes: each is named once")
-        if self.on_expiry == "negative" and self.kind != "binary":
+        if self.on_expiry == "negative" and not kind.decides:
             raise ValueError("on_expiry = negative is for binary lines: no other label means no")
-        threshold = self.decision.threshold
-        if self.kind in PROBABLE and threshold is not None and not 0 <= threshold <= 1:
+        if kind.probable and threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(
                 f"decision.threshold of a {self.kind} line is a probability: from 0 to 1"
             )
         return self
 
     @model_validator(mode="after")
-    def _with_what_its_kind_takes(self) -> Self:
+    def _with_defaults_of_its_kind(self) -> Self:
         """Fill in what nobody declared and what hangs on the kind."""
-        if self.kind in PROBABLE and self.decision.threshold is None:
-            decision = self.decision.model_copy(update={"threshold": THRESHOLD})
+        kind = KINDS[self.kind]
+        if self.decision.threshold is None and kind.threshold is not None:
+            decision = self.decision.model_copy(update={"threshold": kind.threshold})
             object.__setattr__(self, "decision", decision)
         if not self.baselines:
-            object.__setattr__(self, "baselines", dict(BASELINES[self.kind]))
+            object.__setattr__(self, "baselines", dict(kind.baselines))
         return self
 
     @property

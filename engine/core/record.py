@@ -14,3 +14,10 @@ ANSWER, SHADOW, DEAD_LETTER = "a", "s", "d"  # kinds of what is emitted
 
 #: kind, key, value, headers
 Emission: TypeAlias = tuple[str, bytes | None, bytes | None, Headers]
+
+TRACE_HEADER = "traceparent"  # W3C trace context: an answer belongs to its event's trace
+
+
+def trace(headers: list[tuple[str, bytes | None]]) -> Headers:
+    """Return the trace context among an event's headers, for its answer."""
+    return [header for header in headers if header[0] == TRACE_HEADER] or None

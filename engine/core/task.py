@@ -38,11 +38,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from labline.engine.core.answer_rules import answer_rules
 from labline.engine.core.dead_letter import Origin, dead_letter
 from labline.engine.core.features import Features, extractor
 from labline.engine.core.history import History
 from labline.engine.core.journal import runs
-from labline.engine.core.kinds import encoders, kind_of
 from labline.engine.core.labels import EVICTED, EXPIRED, NEGATIVE, UNUSED, LabelJoin, waiting
 from labline.engine.core.ordering import (
     NO_TIME,
@@ -60,9 +60,10 @@ from labline.engine.core.record import (
     RETRY,
     SHADOW,
     Record,
+    trace,
 )
 from labline.engine.core.run import Run
-from labline.engine.core.score import EncodeAnswer, EncodeShadow, Place, subject, trace
+from labline.engine.core.score_encoders import Encoders, Place, encoders, subject
 from labline.engine.core.spec import Learner, LearnFailed, Slot, Spec
 from labline.schemas.avro import Rejection
 from labline.schemas.framing import Codec
@@ -107,13 +108,13 @@ class Task:
         line = spec.line
         self.spec, self._seated = spec, False
         self._extract = extractor(line)
-        self._kind = kind_of(line)
+        self._rules = answer_rules(line)
         self._id, self._time = line.id, spec.event_schema.event_time or ""
         self._refers_to, self._label = line.refers_to or "", line.label or ""
         # what never waits is never joined: a line without labels, or one that learns events
-        self._waits = self._kind.learns_labels and spec.label_schema is not None
+        self._waits = self._rules.learns_labels and spec.label_schema is not None
         names = [(slot.slot, slot.model) for slot in (spec.champion, *spec.others)]
-        self._encoders: dict[int, tuple[EncodeAnswer, EncodeShadow]] = {}
+        self._encoders: dict[int, Encoders] = {}
         for which in (EVENTS, RETRY):
             place = Place(spec.inputs[which] or "", self.partition, spec.revision)
             self._encoders[which] = encoders(line, names, place)
@@ -256,8 +257,8 @@ class Task:
             scores = [score(features) for score in self._score_of]
         except Exception:  # whatever a model raises for an event is the event's own trouble
             scores = [_guarded(score, features) for score in self._score_of]
-        low, high, threshold, invalid, best, _, _ = kind = self._kind
-        deciding = scores[0] if best is None else best(scores[0])
+        low, high, threshold, invalid, deciding_of, _, _ = rules = self._rules
+        deciding = scores[0] if deciding_of is None else deciding_of(scores[0])
         if not low <= deciding <= high:  # NaN is neither
             self._reject(run, which, record, invalid)
             return
@@ -268,16 +269,16 @@ class Task:
         value = answer(about, place, scores[0], deciding >= threshold)
         run.emissions.append((ANSWER, key, value, trace(headers) if headers else None))
         if len(scores) > 1:
-            if best is None:
+            if deciding_of is None:
                 others = [s if low <= s <= high else None for s in scores[1:]]
             else:
-                others = [s if kind.valid(s) else None for s in scores[1:]]
+                others = [s if rules.valid(s) else None for s in scores[1:]]
             run.emissions.append((SHADOW, key, shadow(about, place, others), None))
         run.counts["answers"] += 1
         if self._waits:
             if evicted := self._join.wait(identity, features, self._stream_time_ms):
                 run.counts[EVICTED] += evicted
-        elif not kind.learns_labels:
+        elif not rules.learns_labels:
             self._teach(run, features, None)
 
     def _expire(self, run: Run, time_ms: int) -> None:
@@ -289,13 +290,13 @@ class Task:
 
     def _learn(self, run: Run, record: Record, datum: dict[str, Any]) -> None:
         label: Any = datum[self._label]
-        kind = self._kind
-        if kind.truth is not None:
-            label = kind.truth(label)
+        rules = self._rules
+        if rules.truth is not None:
+            label = rules.truth(label)
             if isinstance(label, Rejection):
                 self._reject(run, LABELS, record, label)
                 return
-        if not kind.learns_labels:
+        if not rules.learns_labels:
             run.counts[UNUSED] += 1
             return
         outcome, features = self._join.match(datum[self._refers_to], label, self._stream_time_ms)

@@ -17,7 +17,7 @@ from labline.engine.broker.registry.schema_registry import SchemaRegistry, Write
 from labline.engine.broker.servers import apicurio
 from labline.engine.broker.servers.jars import KAFKA_VERSION
 from labline.engine.core.record import Record
-from labline.engine.core.score import Place, answer_encoder, subject
+from labline.engine.core.score_encoders import Place, answer_encoder, subject
 from labline.engine.publish.publisher import Publisher
 from labline.schemas.avro import Schema
 from labline.schemas.framing import Codec, confluent_head

@@ -148,7 +148,7 @@ FAULTS = (
     ),
     Fault(
         "label of no declared class learned",
-        (("engine/core/kinds.py", "        if label in known:\n", "        if label:\n"),),
+        (("engine/core/answer_rules.py", "        if label in known:\n", "        if label:\n"),),
         f"{UNIT}core/test_kinds.py",
     ),
     Fault(
@@ -157,7 +157,7 @@ FAULTS = (
             (
                 TASK,
                 "            scores = [score(features) for score in self._score_of]\n",
-                "            if not self._kind.learns_labels:\n"
+                "            if not self._rules.learns_labels:\n"
                 "                self._teach(run, features, None)\n"
                 "            scores = [score(features) for score in self._score_of]\n",
             ),

@@ -13,11 +13,17 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from labline.engine.core.class_score import class_answer_encoder, class_shadow_encoder
 from labline.engine.core.dead_letter import Origin, dead_letter
 from labline.engine.core.journal import CARRIED, MOVED, REBUILT, Entry, digest, encode_entry
 from labline.engine.core.record import Headers, Record
-from labline.engine.core.score import Place, answer_encoder, shadow_encoder, subject
+from labline.engine.core.score_encoders import (
+    Place,
+    answer_encoder,
+    class_answer_encoder,
+    class_shadow_encoder,
+    shadow_encoder,
+    subject,
+)
 from labline.engine.core.snapshot import Header, seal
 from labline.engine.core.state_digest import state_digest
 from labline.engine.models.control.control import ModelRef, promotion

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from river import linear_model, preprocessing
 
-from labline.engine.core.kinds import score_schemas
+from labline.engine.core.kinds import KINDS as TABLE
 from labline.engine.core.line import Line
 from labline.engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Record
 from labline.engine.core.run import Run
@@ -93,8 +93,8 @@ def feed(task: Task, events: Any = (), labels: Any = ()) -> Run:
 
 
 def decoded(task: Task, run: Run, kind: str = ANSWER) -> list[dict[str, Any]]:
-    names = score_schemas(task.spec.line)
-    schema = engine_schema(names[0 if kind == ANSWER else 1])
+    names = TABLE[task.spec.line.kind].schemas
+    schema = engine_schema(names.answer if kind == ANSWER else names.shadow)
     found: list[Any] = [schema.decode(e[2]) for e in run.emissions if e[0] == kind]
     return found
 
