@@ -40,7 +40,6 @@ lab testing
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,6 +74,8 @@ __all__ = list(_PLACES)
 def __getattr__(name: str) -> Any:
     """Load what is asked for."""
     if name == "__version__":
+        from importlib.metadata import version  # it loads more than the command line does
+
         return version("labline")
     if name not in _PLACES:
         raise AttributeError(f"module 'labline' has no attribute {name!r}")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from labline.engine.disk.whole_files import sync
 from labline.engine.errors import LablineError
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ class Rejects(AbstractContextManager["Rejects"]):
         LablineError
             ``LL-FILE-WRITE``.
         """
+        from labline.engine.disk.whole_files import sync
+
         if self._out is not None:
             try:
                 sync(self._out)
