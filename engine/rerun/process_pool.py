@@ -1,4 +1,8 @@
-"""Processes of this machine for long work: Ctrl-C, or a first error, ends all of them at once."""
+"""Processes of this machine for long work: Ctrl-C, or a first error, ends all of them at once.
+
+Called by `partitions` and by the lab's executors. What must stay true: nobody waits for work whose
+result is not wanted any more, no process outlives its pool, and a user's script runs once.
+"""
 
 import multiprocessing
 import signal
@@ -17,7 +21,7 @@ CONTEXT = multiprocessing.get_context("spawn")  # a fork takes locks of clients 
 
 @contextmanager
 def process_pool(workers: int, **initial: Any) -> Iterator[ProcessPoolExecutor]:
-    """Give a pool; what goes wrong in the block is not waited for.
+    """Give a pool; an error in the block ends its processes at once.
 
     Parameters
     ----------
@@ -32,7 +36,7 @@ def process_pool(workers: int, **initial: Any) -> Iterator[ProcessPoolExecutor]:
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, CONTEXT, **initial)
     try:
-        with _gone_is_said():
+        with _explain_broken_pool():
             yield pool
     except BaseException:  # what is under way is not waited for: it may take minutes
         for process in set(multiprocessing.active_children()) - others:
@@ -60,7 +64,7 @@ def handing_out() -> Iterator[None]:
 
 
 @contextmanager
-def _gone_is_said() -> Iterator[None]:
+def _explain_broken_pool() -> Iterator[None]:
     try:
         yield
     except BrokenProcessPool as error:
