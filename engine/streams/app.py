@@ -12,7 +12,7 @@ from typing import Any
 import faust
 import structlog
 
-from labline.engine.core.kinds import score_schemas
+from labline.engine.core.kinds import KINDS
 from labline.engine.workspace.workspace import Workspace
 from labline.schemas.avro import Rejection, Schema
 from labline.schemas.engine_schemas import engine_schema
@@ -74,8 +74,10 @@ class StreamsApp(faust.App):
     def schema_of(self, topic: str) -> Schema:
         """Return the schema of a declared topic, or of one that a line writes."""
         for line in self.workspace.lines().values():
-            scores, shadow = score_schemas(line)
-            schemas = {**LINE_SCHEMAS, "scores": scores, "shadow": shadow}
+            kind = KINDS[line.kind]
+            schemas = {
+                **LINE_SCHEMAS, "scores": kind.schemas.answer, "shadow": kind.schemas.shadow,
+            }  # fmt: skip
             for what, name in line_topics(line.name)._asdict().items():
                 if name == topic and what in schemas:
                     return engine_schema(schemas[what])

@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from labline.engine.core.line import PROBABLE
+from labline.engine.core.kinds import KINDS
 from labline.engine.errors import LablineError
 from labline.engine.tables.proposal import Proposal
 from labline.engine.tables.rows import COLUMNS
@@ -153,7 +153,7 @@ def _kind(line: dict[str, Any]) -> str:
 
 
 def _decision(kind: str) -> str:
-    if kind not in PROBABLE:
+    if not KINDS[kind].probable:
         return "# [decision]\n# threshold = 1.0  # yes from this score on; without one never\n"
     whose = "probability" if kind == "binary" else "probability of the best class"
     return f"[decision]\nthreshold = 0.5  # the answer is yes from this {whose} on\n"

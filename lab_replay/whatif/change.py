@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
-from labline.engine.core.line import PROBABLE, Line
+from labline.engine.core.kinds import KINDS
+from labline.engine.core.line import Line
 from labline.engine.core.record import Headers
 from labline.engine.errors import LablineError
 from labline.engine.models.control.configuration import CHAMPION
@@ -150,7 +151,7 @@ def _check_threshold(line: Line, threshold: float) -> None:
             "ask for another model (--recipe), or without a producer (--without-source) or offsets"
             " (--without); a threshold is declared in the line: decision = { threshold = 1.5 }",
         )
-    if line.kind in PROBABLE and not 0 <= threshold <= 1:
+    if KINDS[line.kind].probable and not 0 <= threshold <= 1:
         raise LablineError(
             "LL-WHATIF-THRESHOLD",
             f"--threshold {threshold} is no probability",
