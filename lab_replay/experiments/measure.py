@@ -1,14 +1,17 @@
 """From what was replayed to a result: figures, curves, verdicts, money, cost."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE
 from labline.engine.core.line import Line
 from labline.engine.models.state.environment import environment
 from labline.lab_replay.evaluation.compare import versus
-from labline.lab_replay.evaluation.curves import calibration, curves, money, parts
+from labline.lab_replay.evaluation.curves import parts
 from labline.lab_replay.evaluation.drift import error_drift
-from labline.lab_replay.evaluation.metrics import Scored, answered, evaluate
+from labline.lab_replay.evaluation.metrics import answered, evaluate
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.queueing import cost_on
 from labline.lab_replay.evaluation.ranking import ranking
@@ -20,6 +23,13 @@ from labline.lab_replay.evaluation.result import (
     ExperimentResult,
     Versus,
 )
+from labline.lab_replay.evaluation.result_builder import (
+    BASELINE,
+    CANDIDATE,
+    candidates_of,
+    result_of,
+    threshold_of,
+)
 from labline.lab_replay.evaluation.time_kind import clock_of
 from labline.lab_replay.experiments.experiment import Experiment
 from labline.lab_replay.experiments.models import baselines_by_name, metrics_of
@@ -27,7 +37,6 @@ from labline.lab_replay.replay.replay import Replayed
 from labline.lab_replay.replay.trial import Trial
 
 DAY_MS = 86_400_000
-CANDIDATE, BASELINE = "candidate", "baseline"
 
 
 def measure(
@@ -38,30 +47,20 @@ def measure(
     metrics = metrics_of(experiment, line, source)
     log = _counted(replayed.log, experiment)
     other = None if replayed.otherwise is None else _counted(replayed.otherwise, experiment)
-    return ExperimentResult(
+    return result_of(
+        line,
+        metrics,
+        _candidates(experiment, trial, replayed, log, other, metrics),
+        counts_of(replayed, log),
         name=experiment.name,
-        line=line.name,
-        question=line.question,
-        incumbent=line.incumbent,
-        kind=line.kind,
-        classes=line.classes,
         recording=trial.recording.digest,
         environment=environment(),
-        metrics=metrics,
-        threshold=threshold_of(line),
         learner=experiment.learner or line.learner,
         delay=experiment.delay,
         clock=clock_of(replayed.log, experiment.delay),
         warm_up=experiment.warm_up,
-        candidates=_candidates(experiment, trial, replayed, log, other, metrics),
-        counts=counts_of(replayed, log),
         inputs_drift=inputs_drift(replayed),
     )
-
-
-def threshold_of(line: Line) -> float:
-    """Return from which score on a line's answer is yes; a half where that is nobody's question."""
-    return 0.5 if line.decision.threshold is None else line.decision.threshold
 
 
 def _counted(log: PredictionLog, experiment: Experiment) -> PredictionLog:
@@ -76,81 +75,47 @@ def _candidates(
     other: PredictionLog | None,
     metrics: tuple[str, ...],
 ) -> tuple[Candidate, ...]:
-    decision = trial.line.decision
-    threshold = threshold_of(trial.line)
-    scored = evaluate(log, metrics, threshold=threshold)
-    otherwise: dict[str, Scored] = {}
-    if other is not None:
-        otherwise = evaluate(other, metrics, threshold=threshold)
-    windows = curves(log, metrics, count=experiment.windows, threshold=threshold)
+    line, threshold = trial.line, threshold_of(trial.line)
+    baselines = baselines_by_name(experiment, line)
+    measured = candidates_of(log, line, metrics, trial.models, baselines, experiment.windows)
+    otherwise = {} if other is None else evaluate(other, metrics, threshold=threshold)
     slices = parts(log, metrics, threshold=threshold)
-    verdicts = _verdicts(experiment, trial, log, scored, metrics[0])
-    found = []
-    for name, recipe in trial.models.items():
+    verdicts = _verdicts(log, line, list(measured.values()), metrics[0])
+    candidates = []
+    for name, candidate in measured.items():
         walks = replayed.walks[name]
         sizes = [walk.state_bytes for walk in walks]
         stops = [walk.stopped_at for walk in walks if walk.stopped_at is not None]
-        found.append(
-            Candidate(
-                name=name,
-                recipe=recipe,
-                kind=_kind(experiment, trial, name),
-                metrics=scored[name].metrics,
-                events=scored[name].events,
-                unanswered=sum(walk.unanswered for walk in walks),
-                windows=windows[name],
-                calibration=calibration(log, name),
-                slices=slices[name],
-                versus=verdicts.get(name, ()),
-                otherwise=otherwise[name].metrics if otherwise else None,
-                drift=error_drift(log, name) if name in verdicts else (),
-                money=decision.costs
-                and money(
-                    log, name, decision.costs, threshold=threshold, incumbent=decision.incumbent
-                ),
-                state_bytes=None if None in sizes else sum(size or 0 for size in sizes),
-                stopped_at=min(stops, default=None),
-                learn_failed=sum(walk.learn_failed for walk in walks),
-            )
-        )
-    return tuple(found)
-
-
-def _kind(experiment: Experiment, trial: Trial, name: str) -> str:
-    """Tell candidates from baselines: those come last, whatever grids made of the recipes."""
-    return BASELINE if name in baselines_by_name(experiment, trial.line) else CANDIDATE
+        of_the_replay = {
+            "unanswered": sum(walk.unanswered for walk in walks),
+            "slices": slices[name],
+            "versus": verdicts.get(name, ()),
+            "otherwise": otherwise[name].metrics if otherwise else None,
+            "drift": error_drift(log, name) if name in verdicts else (),
+            "state_bytes": None if None in sizes else sum(size or 0 for size in sizes),
+            "stopped_at": min(stops, default=None),
+            "learn_failed": sum(walk.learn_failed for walk in walks),
+        }
+        candidates.append(candidate.model_copy(update=of_the_replay))
+    return tuple(candidates)
 
 
 def _verdicts(
-    experiment: Experiment,
-    trial: Trial,
-    log: PredictionLog,
-    scored: dict[str, Scored],
-    deciding: str,
+    log: PredictionLog, line: Line, measured: Sequence[Candidate], deciding: str
 ) -> dict[str, tuple[Versus, ...]]:
     """Compare every candidate with the best baseline, and with the best of the others."""
-    if trial.line.kind == "anomaly":
+    if not KINDS[line.kind].learns_labels:
         return {}
     ranked = {
-        kind: [
-            found.name
-            for found in ranking(
-                [
-                    Candidate(name=n, recipe="", kind=kind, metrics=s.metrics, events=s.events)
-                    for n, s in scored.items()
-                    if _kind(experiment, trial, n) == kind
-                ],
-                deciding,
-            )
-        ]
+        kind: [one.name for one in ranking([c for c in measured if c.kind == kind], deciding)]
         for kind in (CANDIDATE, BASELINE)
     }
-    found = {}
+    verdicts = {}
     for name in ranked[CANDIDATE]:
         leaders = [other for other in ranked[CANDIDATE] if other != name][:1]
         others = (*ranked[BASELINE][:1], *leaders)
-        found[name] = tuple(versus(log, name, other) for other in others)
-    return found
+        verdicts[name] = tuple(versus(log, name, other) for other in others)
+    return verdicts
 
 
 def inputs_drift(replayed: Replayed) -> tuple[Drift, ...]:
