@@ -29,7 +29,7 @@ def report(
     from labline.engine.promotion.promote import read_control
     from labline.engine.workspace.workspace import Workspace
     from labline.lab_replay.reports.line_facts import Schemas, gather
-    from labline.lab_replay.reports.report_line import line_headline, write_line_report
+    from labline.lab_replay.reports.line_report import line_headline, write_line_report
 
     space = Workspace.find(workspace)
     broker, declared = space.bootstrap(bootstrap), space.line(line)

@@ -35,7 +35,7 @@ from labline.lab_replay.evaluation.result import (
 )
 from labline.lab_replay.evaluation.table import best_figures
 from labline.lab_replay.evaluation.time_kind import Clock, minute_of
-from labline.lab_replay.reports.report_drawn import (
+from labline.lab_replay.reports.report_charts import (
     CURVES_MAX,
     bar,
     calibration_spots,

@@ -13,11 +13,11 @@ from labline.engine.core.line import Line
 from labline.engine.core.record import Record
 from labline.engine.errors import LablineError
 from labline.engine.models.control.control import Control
-from labline.lab_replay.reports.line_columns import looked_up
 from labline.lab_replay.reports.line_facts import Schemas, facts_of
 from labline.lab_replay.reports.line_figures import LineFacts
+from labline.lab_replay.reports.line_labels import looked_up
+from labline.lab_replay.reports.line_report import line_headline, render_line
 from labline.lab_replay.reports.line_sources import Sources
-from labline.lab_replay.reports.report_line import line_headline, render_line
 from labline.schemas.avro import Schema
 from labline.schemas.engine_schemas import engine_schema
 from labline.topics.naming import line_topics

@@ -8,8 +8,8 @@ from labline.lab_replay.evaluation.headline import figure, money_sentence, perce
 from labline.lab_replay.evaluation.ranking import is_whole
 from labline.lab_replay.evaluation.result import Candidate, ExperimentResult
 from labline.lab_replay.evaluation.time_kind import day_of
-from labline.lab_replay.reports.line_columns import CHAMPION
-from labline.lab_replay.reports.line_drawn import HEIGHT_PX, LEFT_PX, RIGHT_PX, WIDTH_PX, pictures
+from labline.lab_replay.reports.line_answers import CHAMPION
+from labline.lab_replay.reports.line_charts import HEIGHT_PX, LEFT_PX, RIGHT_PX, WIDTH_PX, pictures
 from labline.lab_replay.reports.line_figures import LineFacts
 from labline.lab_replay.reports.report import view
 from labline.lab_replay.reports.report_page import page, write_page

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labline.lab_replay.evaluation.time_kind import day_of
-from labline.lab_replay.reports.line_drawn import marks
+from labline.lab_replay.reports.line_charts import marks
 from labline.lab_replay.reports.line_figures import LineFacts
-from labline.lab_replay.reports.report_line import line_headline, render_line
+from labline.lab_replay.reports.line_report import line_headline, render_line
 from tests.unit.reports.test_line_facts import DAY_MS, Log
 
 
