@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from labline.engine.core.features import Features
+from labline.engine.core.kinds import KINDS
 
 NO_OPINION = 0.5  # what a classifier that has seen no label answers
 
@@ -148,7 +149,7 @@ def adapted(model: Any, kind: str, classes: Sequence[str]) -> Any:
     AttributeError
         When the model lacks the methods for it.
     """
-    if kind == "multiclass":
+    if KINDS[kind].has_classes:
         return Classes(model, classes)
     made: dict[str, Callable[[Any], Any]] = {
         "binary": RiverClassifier, "regression": Regressor, "anomaly": Detector,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from labline.engine.core.declared import RULES
+from labline.engine.core.kinds import KINDS, Truth
 from labline.engine.core.line import Line
 from labline.engine.errors import LablineError
 from labline.engine.workspace.workspace import Workspace, known
@@ -14,11 +15,10 @@ NUMERIC = frozenset({"int", "long", "float", "double"})
 CATEGORICAL = frozenset({"string", "enum", "int", "long", "boolean"})
 KEYS = CATEGORICAL  # of what is remembered: equal values are one key
 #: What the truth is, by kind of line; where labels of anomalies exist they are yes or no.
-TRUTH = {
-    "binary": frozenset({"boolean"}),
-    "multiclass": frozenset({"string", "enum"}),
-    "regression": NUMERIC,
-    "anomaly": frozenset({"boolean"}),
+LABEL_TYPES = {
+    Truth.YES_NO: frozenset({"boolean"}),
+    Truth.CLASS: frozenset({"string", "enum"}),
+    Truth.NUMBER: NUMERIC,
 }
 
 
@@ -92,10 +92,10 @@ def _label_fields(line: Line, schema: Schema) -> Iterator[LablineError]:
     assert line.refers_to is not None
     assert line.label is not None
     yield from _timed(line, schema, "labels")
-    text, truth = frozenset({"string"}), TRUTH[line.kind]
+    kind, text = KINDS[line.kind], frozenset({"string"})
     yield from _field(line, schema, "refers_to", line.refers_to, text, required=True)
-    use = "label" if line.kind == "binary" else f"label of a {line.kind} line"
-    yield from _field(line, schema, use, line.label, truth, required=True)
+    use = "label" if kind.decides else f"label of a {line.kind} line"
+    yield from _field(line, schema, use, line.label, LABEL_TYPES[kind.truth], required=True)
     yield from _classes(line, schema)
 
 

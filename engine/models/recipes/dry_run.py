@@ -9,6 +9,7 @@ import labline.engine.models.lazy_imports  # noqa: F401
 from river import base
 
 from labline.engine.core.features import Features
+from labline.engine.core.kinds import KINDS
 from labline.engine.errors import LablineError
 from labline.engine.models.adapters import adapted
 from labline.engine.models.recipes.features import NUMBER, TEXT, UNKNOWN, Inputs
@@ -53,7 +54,7 @@ def check_kind(model: Any, kind: str) -> None:
             f"{name} is {WANTED[found][1]}, the line is {kind}",
             f'{remedy}, or give the line kind = "{found}"',
         )
-    if kind == "multiclass" and not getattr(last, "_multiclass", False):
+    if KINDS[kind].has_classes and not getattr(last, "_multiclass", False):
         raise _refused(
             f"{name} tells two classes apart, the line has more",
             f"write OneVsRestClassifier({name}(...)), or SoftmaxRegression()",
