@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from labline.engine.core.kinds import KINDS
 from labline.engine.errors import LablineError
 from labline.lab_replay.evaluation.losses import Floats, absolute_losses, brier_losses, log_losses
 
@@ -86,7 +87,7 @@ def largest_loss(kind: str, loss: str, bound: float = 1.0) -> float:
     (2.0, 4.605)
     """
     if loss == "brier":
-        return 1.0 if kind == "binary" else 2.0
+        return 2.0 if KINDS[kind].has_classes else 1.0
     return float(-np.log(COMPARE_CLIP)) if loss == "log_loss" else bound
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.line import Costs
 from labline.engine.errors import LablineError
 from labline.lab_replay.evaluation.cumulative import so_far
@@ -145,7 +146,7 @@ def calibration(log: PredictionLog, name: str, count: int = CALIBRATION_BINS) ->
     >>> [(part.predicted, part.observed) for part in calibration(log, "linear", count=2)]
     [(0.2, 0.0), (0.9, 1.0)]
     """
-    if log.kind != "binary":
+    if not KINDS[log.kind].decides:
         return ()
     rows = np.flatnonzero(~np.isnan(log.label))
     score, label = log.scores[name][rows], log.label[rows]
@@ -203,7 +204,7 @@ def money(
     >>> money(log, "linear", Costs(false_positive=1, false_negative=5, unit="EUR"))
     Money(total=6.0, incumbent=10.0, unit='EUR')
     """
-    if log.kind != "binary":
+    if not KINDS[log.kind].decides:
         return None
     rows = np.flatnonzero(~np.isnan(log.label))
     score = log.scores[name][rows]

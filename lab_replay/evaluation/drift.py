@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labline.engine.core.kinds import KINDS
 from labline.lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
 from labline.lab_replay.evaluation.metrics import answered
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
@@ -136,7 +137,7 @@ def error_drift(log: PredictionLog, name: str) -> tuple[Drift, ...]:
     >>> [drift.what for drift in error_drift(log, "linear")]
     ['error rises']
     """
-    if log.kind not in ("binary", "multiclass", "regression"):
+    if not KINDS[log.kind].learns_labels:
         return ()
     import labline.engine.models.lazy_imports  # noqa: F401
 
@@ -148,7 +149,7 @@ def error_drift(log: PredictionLog, name: str) -> tuple[Drift, ...]:
     there = answered(score)
     score, label, rows = score[there], label[there], rows[there]
     bound = 1.0
-    if log.kind == "regression" and len(rows):
+    if KINDS[log.kind].predicts_number and len(rows):
         with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away
             bound = float(np.quantile(np.abs(score - label), 0.99)) or 1.0
         if not np.isfinite(bound):

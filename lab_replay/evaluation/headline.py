@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from labline.engine.core.kinds import KINDS
 from labline.lab_replay.evaluation.ranking import is_whole, ranking
 from labline.lab_replay.evaluation.result import (
     MEASURES,
@@ -172,7 +173,7 @@ def _why_none(result: ExperimentResult, metric: str) -> str:
 
 
 def _scope(result: ExperimentResult) -> str:
-    if result.kind == "anomaly" and not result.counts.labelled:
+    if not KINDS[result.kind].learns_labels and not result.counts.labelled:
         return f"Over {result.counts.events:,} events, none of them with a label"
     return f"Over {result.counts.labelled:,} labelled events"
 
@@ -223,12 +224,12 @@ def _over_its_own(bar: Candidate, metric: str) -> str:
 
 def _quality(result: ExperimentResult, best: Candidate) -> str:
     """Return how well a candidate does in words that need no statistics."""
-    metrics = best.metrics
-    if result.kind in ("binary", "multiclass") and metrics.get("accuracy") is not None:
+    metrics, kind = best.metrics, KINDS[result.kind]
+    if kind.probable and metrics.get("accuracy") is not None:
         return f" and is right in {percent(metrics['accuracy'] or 0.0)} of them"
-    if result.kind == "regression" and metrics.get("mae") is not None:
+    if kind.predicts_number and metrics.get("mae") is not None:
         return f" and is off by {figure(metrics, 'mae')} on average"
-    if result.kind == "anomaly" and metrics.get("roc_auc") is not None:
+    if not kind.learns_labels and metrics.get("roc_auc") is not None:
         share = percent(metrics["roc_auc"] or 0.0)
         return f" and ranks an odd event above an ordinary one {share} of the time"
     return ""
