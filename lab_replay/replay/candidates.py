@@ -1,7 +1,6 @@
 """Candidates: models that walk over the steps of a past, scoring first and learning second."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labline.engine.core.features import Features
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.line import Line
 from labline.engine.core.spec import Learner, LearnFailed
 from labline.engine.models.learning.learner import cold
@@ -20,14 +20,6 @@ from labline.lab_replay.replay.steps import Step
 
 #: From a step's row to which of a candidate's learners it belongs.
 Route = Callable[[int], int]
-
-#: What a valid score is; beyond, the event has no answer.
-_VALID = {
-    "binary": (0.0, 1.0),
-    "multiclass": (0.0, 1.0),
-    "regression": (-sys.float_info.max, sys.float_info.max),
-    "anomaly": (-sys.float_info.max, sys.float_info.max),
-}
 
 
 class Candidate:
@@ -54,8 +46,9 @@ class Candidate:
             for _ in range(learners)
         ]
         self._width = len(line.classes) or 1
-        self._low, self._high = _VALID[line.kind]
-        self._learns_at_once = line.kind == "anomaly"
+        kind = KINDS[line.kind]
+        self._low, self._high = kind.low, kind.high
+        self._learns_at_once = not kind.learns_labels
         self._column = Column(spill or Spill())
         self._dead: set[int] = set()
         self.learn_failed = 0

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labline.engine.core.features import Features
+from labline.engine.core.kinds import KINDS, Truth
 from labline.engine.core.record import ANSWER, Record
 from labline.engine.core.run import Run
+from labline.engine.core.scores import Answer, decode_answer
 from labline.lab_replay.evaluation.drift import InputDrift
 from labline.lab_replay.evaluation.prediction_log import NEVER, Slices
 from labline.lab_replay.evaluation.result import Drift
 from labline.lab_replay.replay.trial import Trial
-from labline.schemas.engine_schemas import engine_schema
 from labline.topics.partitioning import partition_of
 
 NO_LABEL = float("nan")
@@ -60,8 +61,7 @@ class Rows:
         self._ways, self._way_of = ways, array("i")
         self._classes = {name: index for index, name in enumerate(trial.line.classes)}
         self._names = trial.line.classes
-        self._schema = engine_schema("labline.ClassScore" if self._names else "labline.Score")
-        self._yes_no = trial.line.kind in ("binary", "anomaly")
+        self._yes_no = KINDS[trial.line.kind].truth is Truth.YES_NO
         self._event_time_ms, self._offset, self._append_ms = array("q"), array("q"), array("q")
         self._label, self._label_time_ms, self._label_place = array("d"), array("q"), array("q")
         self._labels = 0
@@ -102,14 +102,15 @@ class Rows:
 
     def answered(self, run: Run, scored: Sequence[Features]) -> None:
         """Note a run's answered events, in their order, with the features that they had."""
-        decode, known = self._schema.decode, len(self._offset)
+        known = len(self._offset)
         for kind, key, value, _ in run.emissions:
             if kind == ANSWER:
                 if self._ways > 1:
                     self._way_of.append(partition_of(key or b"", self._ways))
-                answer: Any = decode(value)
-                self._event_time_ms.append(answer["event_time_ms"])
-                self._offset.append(answer["offset"])
+                answer = decode_answer(value)
+                assert isinstance(answer, Answer)  # the task wrote it a moment ago
+                self._event_time_ms.append(answer.event_time_ms)
+                self._offset.append(answer.offset)
         for slicing in self._slices.values():
             slicing.add(scored)
         watch = self._drift.add

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from labline.engine.core.kinds import BINARY, KINDS
 from labline.engine.core.line import Line
 from labline.engine.core.spec import Learner, Slot, Spec
 from labline.engine.errors import LablineError
@@ -14,7 +15,6 @@ from labline.schemas.avro import Schema
 from labline.schemas.framing import Heads
 
 NO_REVISION = -1
-ANOMALY = "anomaly"
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ def joined(line: Line) -> Line:
     >>> joined(line).kind
     'binary'
     """
-    if line.kind != ANOMALY:
+    if KINDS[line.kind].learns_labels:
         return line
-    return line.model_copy(update={"kind": "binary"})
+    return line.model_copy(update={"kind": BINARY.name})
 
 
 def _list(numbers: Sequence[int]) -> str:
