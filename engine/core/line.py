@@ -1,4 +1,10 @@
-"""The line: a declared scoring pipeline, as its owner writes it in ``lines/*.toml``."""
+"""The line: a declared scoring pipeline, as its owner writes it in ``lines/*.toml``.
+
+Workspaces and signed control records are read here, and nothing else decides what a line may say.
+Text or a mapping comes in; a frozen `Line` with all defaults filled in goes out, or an error with
+the place and the nearest known name. `Line.canonical` is what is signed: a later default must not
+change a line in force.
+"""
 
 import json
 import tomllib
@@ -44,7 +50,7 @@ class Line(Declared):
         of `classes`; a probability for each), ``regression`` (a number), or ``anomaly`` (no label
         is learned: each event is, once it was scored; the higher, the odder).
     classes
-        Of a multiclass line, in the order in which their probabilities are told.
+        Of a multiclass line, in the order of their probabilities.
     events, labels
         Topics; a line without labels only scores, or looks for anomalies.
     id
@@ -91,8 +97,8 @@ class Line(Declared):
     def _fits_together(self) -> Self:
         if self.name.split(".")[0] in ("lab", "labline"):
             raise ValueError("names that begin with lab. or labline. are taken")
-        told = (self.labels is not None, self.refers_to is not None, self.label is not None)
-        if any(told) and not all(told):
+        declared = [name is not None for name in (self.labels, self.refers_to, self.label)]
+        if any(declared) and not all(declared):
             raise ValueError("labels, refers_to and label are given together or not at all")
         if self.on_expiry == "negative" and self.labels is None:
             raise ValueError("on_expiry = negative needs labels: else all would be learned as no")
@@ -167,10 +173,10 @@ class Line(Declared):
         >>> Line.parse(line.canonical()) == line
         True
         """
-        told = _loaded(document, source) if isinstance(document, str) else dict(document)
+        fields = _loaded(document, source) if isinstance(document, str) else dict(document)
         try:
             # by JSON, because only there strict takes a list for a tuple
-            text = json.dumps(told, default=_plain)
+            text = json.dumps(fields, default=_plain)
             return cls.model_validate_json(text, strict=True)
         except ValidationError as error:
             raise explain(error, source, cls) from error
@@ -188,13 +194,14 @@ class Line(Declared):
 def _loaded(text: str, source: str) -> dict[str, Any]:
     try:
         # no TOML document begins with a brace
-        told: Any = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+        is_json = text.lstrip().startswith("{")
+        fields: Any = json.loads(text) if is_json else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise LablineError(
             "LL-FILE-SYNTAX", f"{source}: {error}", "mend the text at that place"
         ) from error
-    assert isinstance(told, dict)
-    return told
+    assert isinstance(fields, dict)
+    return fields
 
 
 def _plain(value: object) -> str:

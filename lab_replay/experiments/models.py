@@ -1,10 +1,16 @@
-"""Which models an experiment compares, each understood and fit for its line."""
+"""Which models an experiment compares, each understood and fit for its line.
+
+`labline lab run` and the notebook's `lab.run` ask here before anything is replayed. An experiment,
+its line and perhaps the events' schema come in; recipes by name, metrics and slices go out, or an
+error that names the file and the place in it. What passes here can be replayed and registered.
+"""
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from labline.engine.core.declared import RULES
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.line import Line
 from labline.engine.errors import LablineError
 from labline.engine.models.control.registry import NAME
@@ -17,8 +23,6 @@ from labline.lab_replay.experiments.experiment import CANDIDATES_MAX, Experiment
 from labline.lab_replay.recordings.recording import Recording
 from labline.schemas.avro import Schema
 
-#: Kinds of lines whose scores are probabilities: their losses have a bound.
-PROBABLE = ("binary", "multiclass")
 NAMED_MAX_CHARACTERS = 40
 SUFFIX_MIN_CHARACTERS = 8  # of a grid's names
 
@@ -58,7 +62,7 @@ def candidates_of(
     LablineError
         ``LL-FILE-INVALID`` naming the recipe, and what to write instead.
     """
-    found: dict[str, str] = {}
+    recipes: dict[str, str] = {}
     for name, declared in experiment.recipes.items():
         with _about(f"{source or experiment.name}: recipes.{name}: "):
             parts = {name: declared.recipe}
@@ -68,18 +72,18 @@ def candidates_of(
                 parts = {f"{name}-{suffix}": recipe for suffix, recipe in parts.items()}
             for made, recipe in parts.items():
                 if source and not is_name(recipe):
-                    _check_name(made, line, found)
-                if made in found:
+                    _check_name(made, line, recipes)
+                if made in recipes:
                     raise _twice(made, made)
-                found[made] = recipe
-    if len(found) > CANDIDATES_MAX:
+                recipes[made] = recipe
+    if len(recipes) > CANDIDATES_MAX:
         raise LablineError(
             "LL-FILE-INVALID",
-            f"{source or experiment.name}: {len(found):,} candidates",
+            f"{source or experiment.name}: {len(recipes):,} candidates",
             f"compare at most {CANDIDATES_MAX} at a time: smaller grids",
         )
-    _parse_all(found, line, f"{source or experiment.name}: recipes.", schema)
-    return found
+    _parse_all(recipes, line, f"{source or experiment.name}: recipes.", schema)
+    return recipes
 
 
 def baselines_of(
@@ -87,9 +91,9 @@ def baselines_of(
 ) -> dict[str, str]:
     """Return the baselines' recipes by name, each understood."""
     place = f"line {line.name}" if experiment.baselines is None else source or experiment.name
-    found = baselines_by_name(experiment, line)
-    _parse_all(found, line, f"{place}: baselines.", schema)
-    return found
+    recipes = baselines_by_name(experiment, line)
+    _parse_all(recipes, line, f"{place}: baselines.", schema)
+    return recipes
 
 
 def baselines_by_name(experiment: Experiment, line: Line) -> dict[str, str]:
@@ -126,7 +130,7 @@ def slices_of(experiment: Experiment, line: Line, source: str = "") -> tuple[str
     """
     features = line.features
     known = (*features.numeric, *features.categorical, *features.time,
-             *(told.name for told in features.history))  # fmt: skip
+             *(one.name for one in features.history))  # fmt: skip
     for name in experiment.slices:
         if name not in known:
             raise LablineError(
@@ -148,7 +152,7 @@ def reference_of(experiment: Experiment, line: Line, source: str = "") -> str | 
     if not experiment.early_stop:
         return None
     names = baselines_by_name(experiment, line)
-    if line.kind not in PROBABLE or not names:
+    if not KINDS[line.kind].probable or not names:
         why = f"a {line.kind} line has no bounded loss" if names else "there is no baseline"
         raise LablineError(
             "LL-FILE-INVALID",
@@ -167,7 +171,7 @@ def check_incumbent(line: Line, models: Mapping[str, str], source: str = "") -> 
         ``LL-INCUMBENT-UNKNOWN`` naming the rules that there are.
     """
     rule, known = line.decision.incumbent, (*RULES, *models)
-    if line.kind == "binary" and line.decision.costs is not None and rule not in known:
+    if KINDS[line.kind].decides and line.decision.costs is not None and rule not in known:
         raise LablineError(
             "LL-INCUMBENT-UNKNOWN",
             f"{f'{source}: ' if source else ''}nothing here decides as decision.incumbent of line"
@@ -233,11 +237,11 @@ def _check_name(name: str, line: Line, others: Mapping[str, str]) -> None:
     """Refuse a name under which the registry would not take the recipe, before it is replayed."""
     label = f"{line.name}-{name}".lower()
     if not NAME.fullmatch(label):
-        said = "small letters, digits, . _ -" if len(label) <= NAME_MAX_CHARACTERS else "shorter"
+        remedy = "small letters, digits, . _ -" if len(label) <= NAME_MAX_CHARACTERS else "shorter"
         raise LablineError(
             "LL-FILE-INVALID",
             f"{label} is no name for its model versions",
-            f"call the recipe otherwise: {said}",
+            f"call the recipe otherwise: {remedy}",
         )
     for other in others:
         if other.lower() == name.lower():
@@ -245,11 +249,11 @@ def _check_name(name: str, line: Line, others: Mapping[str, str]) -> None:
 
 
 def _twice(name: str, other: str) -> LablineError:
-    said = f"two recipes have the name {name}"
+    message = f"two recipes have the name {name}"
     if name != other:
-        said = f"{name} and {other} differ in nothing but capitals: model versions have none"
+        message = f"{name} and {other} differ in nothing but capitals: model versions have none"
     remedy = "name one of them differently; the names of a grid's recipes begin with its own"
-    return LablineError("LL-FILE-INVALID", said, remedy)
+    return LablineError("LL-FILE-INVALID", message, remedy)
 
 
 def _parse_all(recipes: Mapping[str, str], line: Line, place: str, schema: Schema | None) -> None:
