@@ -1,33 +1,44 @@
-"""The still pictures of a line's page: shares and scores over event time, in pixels."""
+"""The still charts of a line's page: shares and scores over event time, in pixels.
+
+`line_report` hands over a line's facts and draws the pictures that come back with its template.
+Everything is computed here, so that the page needs no script to show them.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.moment import moment_of
 from labline.lab_replay.evaluation.headline import percent
 from labline.lab_replay.reports.line_figures import LineFacts, Window
 
 WIDTH_PX, HEIGHT_PX = 960, 220
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 64, 12, 10, 26
-TIMES = 6  # told below
+TIMES = 6  # marks of the axis of time
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 SPAN_SHARE_MIN, SPAN_MIN = 1e-9, 1e-300  # less, of the largest and at all, is none
 FROM_ZERO = 1e6  # of one value from here on one more is too little to be seen
 DRAWN_MAX = 1e300
 STEPS = (1, 2, 2.5, 5, 10)
-#: a figure of a stretch; None: it has none
+SHARE_TITLES = {
+    "binary": "Share of events answered yes, from {threshold} on",
+    "multiclass": "Share of events whose class had a probability of {threshold} or more",
+    "regression": "Share of events answered with {threshold} or more",
+    "anomaly": "Share of events at or above the threshold of {threshold}",
+}
+#: A figure of a stretch; None: the stretch does not have it.
 Take: TypeAlias = Callable[[Window], float | None]
 
 
 class Bar(NamedTuple):
-    """A stretch of time, with what it stands for."""
+    """The bar of a stretch of time; `words` say what it stands for when it is pointed at."""
 
     x: float
     y: float
     width: float
     height: float
-    told: str
+    words: str
 
 
 class Curve(NamedTuple):
@@ -63,19 +74,19 @@ def pictures(facts: LineFacts) -> list[Picture]:
     """Return what of a line is drawn over event time."""
     if len(facts.windows) < 2:  # one stretch is no course of time
         return []
-    found, kind = [], facts.result.kind
+    charts, kind = list[Picture](), KINDS[facts.result.kind]
     if facts.threshold is not None:
-        found.append(_share(facts))
-    if kind == "anomaly":
-        told = "Half of a stretch's scores lie below the lower curve, 99 in 100 below the upper."
+        charts.append(_share(facts))
+    if not kind.learns_labels:
+        note = "Half of a stretch's scores lie below the lower curve, 99 in 100 below the upper."
         curves: dict[str, Take] = {"median": _middle, "99th percentile": _high}
-        found += _scores(facts, "How odd the events were", told, curves)
-    if kind == "regression":
-        told = "The median answer of each stretch"
-        told += ", and the mean of what turned out to be so." if facts.has_labels else "."
+        charts += _scores(facts, "How odd the events were", note, curves)
+    if kind.predicts_number:
+        note = "The median answer of each stretch"
+        note += ", and the mean of what turned out to be so." if facts.has_labels else "."
         curves = {"answered": _middle, **({"was so": _truth} if facts.has_labels else {})}
-        found += _scores(facts, "What was answered", told, curves)
-    return found
+        charts += _scores(facts, "What was answered", note, curves)
+    return charts
 
 
 def _middle(window: Window) -> float | None:
@@ -107,11 +118,7 @@ def _share(facts: LineFacts) -> Picture:
                 f"from {when}: {one.yes or 0:,} of {one.answers:,}, {percent(share)}",
             )
         )  # fmt: skip
-    title = {
-        "anomaly": f"Share of events at or above the threshold of {threshold}",
-        "multiclass": f"Share of events whose class had a probability of {threshold} or more",
-        "regression": f"Share of events answered with {threshold} or more",
-    }.get(facts.result.kind, f"Share of events answered yes, from {threshold} on")
+    title = SHARE_TITLES[facts.result.kind].format(threshold=threshold)
     note = f"By event time, UTC, in {len(windows)} stretches; a bar pointed at tells its events."
     return Picture(
         title, note, tuple(bars), (), None,

@@ -1,4 +1,7 @@
-"""What a line's report is made of: figures of its answers, as data."""
+"""What a line's report is made of: figures of its answers, as data.
+
+`line_facts` makes a `LineFacts`; the page, the charts and ``labline report --json`` show it.
+"""
 
 from pydantic import BaseModel, ConfigDict
 

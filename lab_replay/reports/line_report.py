@@ -1,8 +1,13 @@
-"""What a line did for the business, as a page in the look of the lab's reports."""
+"""What a line did for the business, as a page in the look of the lab's reports.
+
+`labline report` writes the page and prints its headline. A line's facts come in, HTML or a sentence
+goes out; the parts that an experiment's page has too are those of `report.view`.
+"""
 
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.moment import in_words
 from labline.lab_replay.evaluation.headline import figure, money_sentence, percent
 from labline.lab_replay.evaluation.ranking import is_whole
@@ -38,17 +43,17 @@ UNITS_MS = ((86_400_000, "days"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"
 
 def line_headline(facts: LineFacts) -> str:
     """Return what the line did, in plain sentences: how often right, against what, what it cost."""
-    said = f"{facts.answers:,} events were answered"
+    answered = f"{facts.answers:,} events were answered"
     labelled = facts.result.counts.labelled
-    if facts.result.kind == "anomaly":
-        said += f"; {_odd(facts)}"
-        return f"{said}. {_ranks(facts)}".strip() if labelled else f"{said}."
+    if not KINDS[facts.result.kind].learns_labels:
+        answered += f"; {_odd(facts)}"
+        return f"{answered}. {_ranks(facts)}".strip() if labelled else f"{answered}."
     if not labelled:
-        said += _yes(facts)
-        return f"{said}; none of them has a label yet." if facts.has_labels else f"{said}."
+        answered += _yes(facts)
+        return f"{answered}; none of them has a label yet." if facts.has_labels else f"{answered}."
     result, champion = facts.result, _champion(facts)
-    told = f"{said}; of the {labelled:,} whose truth is known {_quality(facts, champion)}"
-    return f"{told}. {money_sentence(result, champion)}".strip()
+    quality = f"{answered}; of the {labelled:,} whose truth is known {_quality(facts, champion)}"
+    return f"{quality}. {money_sentence(result, champion)}".strip()
 
 
 def _champion(facts: LineFacts) -> Candidate:
@@ -71,14 +76,14 @@ def _odd(facts: LineFacts) -> str:
             f" {spread.p99:.4g}; no threshold says from where on an event is odd"
         )
     yes = sum(one.yes or 0 for one in facts.days)
-    told = (
+    odd = (
         f"{yes:,} of them ({percent(yes / facts.answers)}) were odd, with a score of at least"
         f" {facts.threshold:g}"
     )
     most = max(facts.days, key=lambda one: one.yes or 0)
     if len(facts.days) < 3 or not yes:  # of one or two days most is no news
-        return told
-    return f"{told}, most on {in_words(most.day)}: {most.yes:,} of {most.answers:,}"
+        return odd
+    return f"{odd}, most on {in_words(most.day)}: {most.yes:,} of {most.answers:,}"
 
 
 def _ranks(facts: LineFacts) -> str:
@@ -95,22 +100,27 @@ def _ranks(facts: LineFacts) -> str:
 def _quality(facts: LineFacts, champion: Candidate) -> str:
     """Return how well the champion did and the best baseline, in words without statistics.
 
-    The best by the figure that is told, so that none did better than what the sentence says.
+    The best baseline is the one with the best figure of those in the sentence, so that none did
+    better than it says.
     """
-    result = facts.result
-    if result.kind == "regression":
+    result, kind = facts.result, KINDS[facts.result.kind]
+    if kind.predicts_number:
         if champion.metrics["mae"] is None:
             return "the errors are beyond all numbers"
         bar = _best_baseline(result, "mae")
-        told = f"the answer was off by {figure(champion.metrics, 'mae')} on average"
+        how_well = f"the answer was off by {figure(champion.metrics, 'mae')} on average"
         against = bar and figure(bar.metrics, "mae")
     else:
         bar = _best_baseline(result, "accuracy")
         right = sum(one.right or 0 for one in facts.days)
-        how = "were answered rightly" if result.kind == "binary" else "were given the right class"
-        told = f"{percent(right / result.counts.labelled)} {how}"
+        how = "were answered rightly" if kind.decides else "were given the right class"
+        how_well = f"{percent(right / result.counts.labelled)} {how}"
         against = bar and percent(bar.metrics["accuracy"] or 0.0)
-    return told if bar is None else f"{told}, against {against} by the best baseline, {bar.name}"
+    return (
+        how_well
+        if bar is None
+        else f"{how_well}, against {against} by the best baseline, {bar.name}"
+    )
 
 
 def _best_baseline(result: ExperimentResult, metric: str) -> Candidate | None:
@@ -124,22 +134,22 @@ def _best_baseline(result: ExperimentResult, metric: str) -> Candidate | None:
 def render_line(facts: LineFacts) -> str:
     """Return the page of what a line did."""
     counts = facts.result.counts
-    told = [("answers", f"{facts.answers:,}")]
+    counted = [("answers", f"{facts.answers:,}")]
     if facts.has_labels:
-        told.append(("with a label", f"{counts.labelled:,}"))
+        counted.append(("with a label", f"{counts.labelled:,}"))
     if facts.threshold is not None:
-        told.append((_yes_title(facts), f"{sum(one.yes or 0 for one in facts.days):,}"))
-    told.append(("dead letters", f"{sum(counts.dead_letters.values()):,}"))
+        counted.append((_yes_title(facts), f"{sum(one.yes or 0 for one in facts.days):,}"))
+    counted.append(("dead letters", f"{sum(counts.dead_letters.values()):,}"))
     if facts.latency is not None:
-        told.append(("median latency", duration(facts.latency.p50_ms)))
-    told.append(("days", f"{len(facts.days):,}"))
+        counted.append(("median latency", duration(facts.latency.p50_ms)))
+    counted.append(("days", f"{len(facts.days):,}"))
     shown = _columns(facts)
     return page(
         "line.html.j2",
         {
             **view(facts.result),
             "answer": line_headline(facts),
-            "facts": told,
+            "facts": counted,
             "line": facts,
             "pictures": pictures(facts),
             "frame": FRAME_PX,
@@ -154,10 +164,10 @@ def render_line(facts: LineFacts) -> str:
 
 
 def _yes_title(facts: LineFacts) -> str:
-    kind = facts.result.kind
-    if kind == "anomaly":
+    kind = KINDS[facts.result.kind]
+    if not kind.learns_labels:
         return "odd"
-    return "said yes" if kind == "binary" else f"at {facts.threshold:g} or above"
+    return "said yes" if kind.decides else f"at {facts.threshold:g} or above"
 
 
 def _columns(facts: LineFacts) -> dict[str, str]:
@@ -189,15 +199,15 @@ def _shown(value: float | None) -> str:
 
 
 def _mixed(facts: LineFacts) -> list[Mixed]:
-    """Return each class with its events, the share that was found, and what they were taken for.
+    """Return each class: its events, the share recognised, and what they were taken for.
 
     The second number of a cell says how dark it is: a tenth of its row's share, of ten.
     """
     rows: list[Mixed] = []
     for name, row in zip(facts.result.classes, facts.mixed, strict=False):
         events = sum(row)
-        found = row[len(rows)] / events if events else None
-        rows.append((name, events, found, [(n, round(10 * n / (events or 1))) for n in row]))
+        share = row[len(rows)] / events if events else None
+        rows.append((name, events, share, [(n, round(10 * n / (events or 1))) for n in row]))
     return rows if len(rows) <= CLASSES_SHOWN else []
 
 

@@ -1,4 +1,8 @@
-"""Where a line's records come from, and what is counted in them without being kept."""
+"""Where a line's records come from, and what is counted in them without being kept.
+
+`line_facts` takes `kafka_sources` for a broker; tests hand over `Sources` of their own. Records
+are committed ones and come in batches; each reader walks over a partition once.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -40,18 +44,17 @@ def kafka_sources(bootstrap: str, line: Line) -> Sources:
     inputs = [line.events, own.retry, *([line.labels] if line.labels else [])]
     names = [*inputs, own.scores, own.shadow, own.dlq, own.vitals]
     offsets = partition_offsets(bootstrap, names)
-    found = existing_topics(admin_client(bootstrap), offsets)
+    topics = existing_topics(admin_client(bootstrap), offsets)
 
-    def read(topic: str, partition: int) -> Any:
+    def read(topic: str, partition: int) -> Iterable[list[Record]]:
         place = offsets[topic].get(partition)
         if place is None:
             return iter(())
         return read_range(bootstrap, topic, partition, place.start, place.stable)
 
-    told: Read = read
-    stamped = {name for name, topic in found.items()
+    stamped = {name for name, topic in topics.items()
                if topic.config.get("message.timestamp.type") == APPEND_TIME}  # fmt: skip
-    return Sources(told, range(len(offsets[own.scores])), frozenset(stamped))
+    return Sources(read, range(len(offsets[own.scores])), frozenset(stamped))
 
 
 def letters_of(line: Line, sources: Sources) -> tuple[dict[str, int], int]:
@@ -59,11 +62,11 @@ def letters_of(line: Line, sources: Sources) -> tuple[dict[str, int], int]:
     letters: Counter[str] = Counter()
     dead_labels = 0
     for record in _each(sources, line_topics(line.name).dlq):
-        told = {name: (value or b"").decode("utf-8", "replace") for name, value in record[4] or ()}
-        if line.labels is not None and told.get("labline.error.topic") == line.labels:
+        error = {name: (value or b"").decode("utf-8", "replace") for name, value in record[4] or ()}
+        if line.labels is not None and error.get("labline.error.topic") == line.labels:
             dead_labels += 1
         else:
-            stage, reason = told.get("labline.error.stage"), told.get("labline.error.reason")
+            stage, reason = error.get("labline.error.stage"), error.get("labline.error.reason")
             letters[f"{stage}/{reason}"] += 1
     return dict(letters), dead_labels
 

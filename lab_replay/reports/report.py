@@ -1,4 +1,8 @@
-"""A result as one page that opens offline: the answer first, then everything behind it."""
+"""An experiment's result as one page that opens offline: the answer first, then what is behind it.
+
+`labline lab run` writes the page; `line_report` takes the same `view` for the parts that a line's
+page shares with it. A result comes in, HTML goes out, and the same result gives the same text.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -40,7 +44,7 @@ from labline.lab_replay.reports.report_charts import (
     bar,
     calibration_spots,
     curves_of,
-    drift_told,
+    drift_marks,
     interval,
     interval_scale,
     strip_spots,
@@ -108,7 +112,7 @@ def view(result: ExperimentResult, costs: Costs | None = None) -> dict[str, Any]
         ),
         "shown": [one for one in shown if one.windows],
         "learn_failed": any(one.learn_failed for one in result.candidates),
-        "drift": drift_told(result.candidates, result.inputs_drift, result.clock)[:DRIFT_SHOWN],
+        "drift": drift_marks(result.candidates, result.inputs_drift, result.clock)[:DRIFT_SHOWN],
         "calibrated": [
             (one, calibration_spots(one.calibration)) for one in pictured if one.calibration
         ],
@@ -137,10 +141,10 @@ def _curve_tables(
 
 
 def _rows(
-    found: list[dict[int, Figures]], times_ms: list[int], metric: str, clock: Clock
+    by_candidate: list[dict[int, Figures]], times_ms: list[int], metric: str, clock: Clock
 ) -> list[tuple[str, list[str]]]:
     return [
-        (minute_of(time_ms, clock), [figure(by_time.get(time_ms, {}), metric) for by_time in found])
+        (minute_of(time_ms, clock), [figure(one.get(time_ms, {}), metric) for one in by_candidate])
         for time_ms in times_ms
     ]
 
@@ -154,7 +158,7 @@ def _slices(result: ExperimentResult, compared: list[Candidate]) -> list[dict[st
         by_value = [{part.value: part for part in one.slices[title]} for one in having]
         rows = []
         for value in dict.fromkeys(part.value for one in having for part in one.slices[title]):
-            parts = [found.get(value) for found in by_value]
+            parts = [part_of.get(value) for part_of in by_value]
             rows.append(
                 (value, max(p.events for p in parts if p), [_value(p, metric) for p in parts])
             )

@@ -1,4 +1,8 @@
-"""What a page draws: who is drawn how, and the geometry of its still pictures."""
+"""What an experiment's page draws: who is drawn how, and the geometry of its still pictures.
+
+`report` hands over candidates in the order in which they are shown, and gets data for the script's
+charts and pixels for the still ones. The same candidates give the same strokes on every page.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -23,12 +27,12 @@ class Stroke(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """A point of a picture, in its pixels, with what it stands for."""
+    """A point of a picture, in its pixels, with what it stands for in `words`."""
 
     x: float
     y: float
     radius: float
-    told: str
+    words: str
 
 
 class Interval(NamedTuple):
@@ -125,10 +129,10 @@ def window_ends(curved: Sequence[Candidate]) -> list[int]:
 
 
 def _column(
-    found: Mapping[int, Figures], times_ms: Sequence[int], metric: str
+    by_time: Mapping[int, Figures], times_ms: Sequence[int], metric: str
 ) -> list[float | None]:
     """Return a curve's points with as many digits as can be seen: pages are to stay small."""
-    values = (found.get(time_ms, {}).get(metric) for time_ms in times_ms)
+    values = (by_time.get(time_ms, {}).get(metric) for time_ms in times_ms)
     return [None if value is None else float(f"{value:.6g}") for value in values]
 
 
@@ -196,10 +200,10 @@ def bar(value: float, most: float) -> float:
     return round(max(value, 0.0) / (most or 1.0) * STRIP_PX, 1)
 
 
-def drift_told(
+def drift_marks(
     candidates: Sequence[Candidate], inputs_drift: Sequence[Drift], clock: Clock = "recorded"
 ) -> list[tuple[str, str]]:
-    """Return every change that was seen, by time: when, and what."""
-    found = [(d.event_time_ms, d.what) for d in inputs_drift]
-    found += [(d.event_time_ms, f"{c.name}: {d.what}") for c in candidates for d in c.drift]
-    return [(day_of(time_ms, clock), what) for time_ms, what in sorted(found)]
+    """Return every change that a detector saw, by time: its day, and what changed."""
+    marks = [(d.event_time_ms, d.what) for d in inputs_drift]
+    marks += [(d.event_time_ms, f"{c.name}: {d.what}") for c in candidates for d in c.drift]
+    return [(day_of(time_ms, clock), what) for time_ms, what in sorted(marks)]
