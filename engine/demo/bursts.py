@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.core.scores import Answer, decode_answer
 from labline.engine.demo.processes import check_alive, is_stable
 from labline.engine.errors import LablineError
 from labline.engine.ops.lag import GroupLag
-from labline.schemas.engine_schemas import engine_schema
 
 LATE, BURSTS = "flights-bursts.late", "flights.bursts"  # topics of examples/flights/agents.py
 PATIENCE_S = 60.0
@@ -72,15 +72,14 @@ def read_bursts(broker: str) -> list[dict[str, Any]]:
 
 
 def _expected_late(broker: str, scores: str, since: Mapping[int, int]) -> int:
-    decode = engine_schema("labline.Score").decode
     ends = partition_offsets(broker, [scores])[scores]
-    answers: list[Any] = [
-        decode(record[3])
+    answers = [
+        decode_answer(record[3])
         for partition, start in since.items()
         for batch in read_range(broker, scores, partition, start, ends[partition].stable)
         for record in batch
     ]
-    return sum(score["answer"] for score in answers)
+    return sum(isinstance(one, Answer) and one.answer for one in answers)
 
 
 def _records(broker: str, topic: str) -> int:

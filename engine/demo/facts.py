@@ -1,4 +1,8 @@
-"""What happened, counted from the topics by a ``read_committed`` reader: not anybody's word."""
+"""What the demo's line did, counted from its topics by a ``read_committed`` reader.
+
+`engine.demo.run` calls `gather` when all has been published and answered; `summary` shows the facts
+and checks them. Nothing is taken from what any part of labline says of itself.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.core.kinds import BINARY
 from labline.engine.core.line import Line
 from labline.engine.core.record import Record
+from labline.engine.core.scores import Answer, Shadow, decode_answer, decode_shadow
 from labline.lab_replay.evaluation.metrics import Scored, evaluate
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.schemas.avro import Schema
@@ -17,6 +23,7 @@ from labline.schemas.engine_schemas import engine_schema
 from labline.topics.naming import LineTopics, line_topics
 
 CHAMPION = "champion"
+NAN = float("nan")  # of a slot that had no valid score
 METRICS = ("log_loss", "roc_auc")
 
 
@@ -118,22 +125,20 @@ def _answers(
     times: list[int] = []
     columns: dict[str, list[float]] = {CHAMPION: []}
     appended: list[int] = []
-    decode = engine_schema("labline.Score").decode
     for _, record in _records(broker, topics.scores):
-        score: Any = decode(record[3])
-        answered[score["topic"], score["partition"], score["offset"]] += 1
-        ids.append(score["id"])
-        times.append(score["event_time_ms"])
-        columns[CHAMPION].append(score["probability"])
-        if score["event_time_ms"] < live_from_ms:
+        answer = decode_answer(record[3])
+        assert isinstance(answer, Answer)
+        answered[answer.topic, answer.partition, answer.offset] += 1
+        ids.append(answer.id)
+        times.append(answer.event_time_ms)
+        columns[CHAMPION].extend(answer.score(BINARY))
+        if answer.event_time_ms < live_from_ms:
             appended.append(record[1])
-    decode = engine_schema("labline.Shadow").decode
     for _, record in _records(broker, topics.shadow):  # in the order of the answers
-        shadow: Any = decode(record[3])
-        for slot in shadow["scores"]:
-            probability = slot["probability"]
-            column = columns.setdefault(slot["model"], [])
-            column.append(float("nan") if probability is None else probability)
+        shadow = decode_shadow(record[3])
+        assert isinstance(shadow, Shadow)
+        for slot in shadow.scores:
+            columns.setdefault(slot.model, []).extend(slot.score(BINARY) or (NAN,))
     label = np.array([truth.get(identity, np.nan) for identity in ids], np.float64)
     scores = {name: np.array(column) for name, column in columns.items()}
     return PredictionLog(np.array(times), label, scores), appended
@@ -146,15 +151,15 @@ def _letters(
     letters: Counter[str] = Counter()
     dead_labels = 0
     for _, record in _records(broker, topics.dlq):
-        told = {
+        error = {
             name.removeprefix("labline.error."): (value or b"").decode()
             for name, value in record[4] or ()
         }
-        answered[told["topic"], int(told["partition"]), int(told["offset"])] += 1
-        if told["topic"] == line.labels:
+        answered[error["topic"], int(error["partition"]), int(error["offset"])] += 1
+        if error["topic"] == line.labels:
             dead_labels += 1
         else:
-            letters[f"{told['stage']}/{told['reason']}"] += 1
+            letters[f"{error['stage']}/{error['reason']}"] += 1
     return letters, dead_labels
 
 

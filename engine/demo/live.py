@@ -14,11 +14,11 @@ from confluent_kafka import Consumer, TopicPartition
 
 from labline.engine.broker.clients import consumer_config
 from labline.engine.broker.reader import partition_offsets
+from labline.engine.core.scores import Answer, decode_answer
 from labline.engine.demo.flights_source import DEPARTED, timeline
 from labline.engine.demo.history import Days, publishers
 from labline.engine.errors import LablineError
 from labline.engine.workspace.workspace import Workspace
-from labline.schemas.engine_schemas import engine_schema
 
 PATIENCE_S = 60.0
 POLL_S = 0.01
@@ -44,7 +44,6 @@ class AnswerWatch:
     """
 
     def __init__(self, broker: str, topic: str) -> None:
-        self._decode = engine_schema("labline.Score").decode
         self._consumer = Consumer(consumer_config(broker, fetch_wait_max_ms=10))
         ends = partition_offsets(broker, [topic])[topic]
         self._consumer.assign([TopicPartition(topic, p, o.stable) for p, o in ends.items()])
@@ -67,9 +66,9 @@ class AnswerWatch:
             messages += self._consumer.consume(1_000, 0) if messages else []
             now_s = time.monotonic()
             for message in messages:
-                score = None if message.error() else self._decode(message.value())
-                if isinstance(score, dict):
-                    self.seen_s.setdefault(score["id"], now_s)
+                answer = None if message.error() else decode_answer(message.value())
+                if isinstance(answer, Answer):
+                    self.seen_s.setdefault(answer.id, now_s)
 
 
 def publish_live(

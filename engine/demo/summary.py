@@ -1,4 +1,8 @@
-"""The demo's outcome, as people read it and as JSON."""
+"""The demo's outcome, as people read it and as JSON, with what must be true after it.
+
+`labline demo` prints `view`, or `document` when it is asked for JSON, and ends with 1 when one of
+the `checks` does not hold. Everything is made from a `Demo` and the facts in it.
+"""
 
 from dataclasses import asdict
 from typing import Any
@@ -75,8 +79,8 @@ def _counts(demo: Demo) -> Table:
     table.add_section()
     table.add_row("labels (landings)", f"{facts.labels:,}")
     for outcome, count in sorted(facts.label_outcomes.items()):
-        told = "answered events that got no label" if outcome == "expired" else f"label {outcome}"
-        table.add_row(told, f"{count:,}")
+        title = "answered events that got no label" if outcome == "expired" else f"label {outcome}"
+        table.add_row(title, f"{count:,}")
     return table
 
 
