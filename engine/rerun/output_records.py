@@ -5,14 +5,13 @@ was written, or an emission that folding gives; what goes out are its named valu
 intruder wrote into a topic has a source and fields too, if only raw ones: nothing here raises.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from labline.engine.core.dead_letter import ERROR_PREFIX
-from labline.engine.core.kinds import CLASS_SCORES, SCORES
 from labline.engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission, Record
+from labline.engine.core.scores import Answer, Shadow, decode_answer, decode_shadow
 from labline.schemas.avro import Rejection
-from labline.schemas.engine_schemas import engine_schema
 from labline.schemas.framing import Headers
 
 #: Topic, partition and offset of an input record.
@@ -20,8 +19,10 @@ Source: TypeAlias = tuple[str, int, int]
 
 #: Kinds of output, as people are told them.
 KINDS = {ANSWER: "answer", SHADOW: "shadow score", DEAD_LETTER: "dead letter"}
-#: Schemas of scores, whatever the kind of the line.
-SCHEMAS = dict(zip((ANSWER, SHADOW), zip(SCORES, CLASS_SCORES, strict=True), strict=True))
+DECODE: Mapping[str, Callable[[bytes | None], Answer | Shadow | Rejection]] = {
+    ANSWER: decode_answer,
+    SHADOW: decode_shadow,
+}
 
 
 def source_of(kind: str, record: Record) -> Source:
@@ -32,8 +33,10 @@ def source_of(kind: str, record: Record) -> Source:
             headers.get(ERROR_PREFIX + name) or b"" for name in ("topic", "partition", "offset")
         )
         return topic.decode(errors="replace"), _number(partition), _number(offset)
-    values = fields(kind, record[2], record[3])
-    return str(values.get("topic")), int(values.get("partition", -1)), int(values.get("offset", -1))
+    score = DECODE[kind](record[3])
+    if isinstance(score, Rejection):
+        return str(None), -1, -1  # an intruder's
+    return score.topic, score.partition, score.offset
 
 
 def emission_source(emission: Emission) -> Source:
@@ -72,17 +75,14 @@ def fields(
         return {}
     if kind == DEAD_LETTER:
         return {"key": key, "value": value, **reasons(headers)}
-    decoded = (engine_schema(name).decode(value) for name in SCHEMAS[kind])
-    score = next((datum for datum in decoded if not isinstance(datum, Rejection)), None)
-    if score is None:
+    score = DECODE[kind](value)
+    if isinstance(score, Rejection):
         return {"key": key, "value": value}
-    shadows = {
-        f"{shadow['slot']} {shadow['model']} {name}": shadow[name]
-        for shadow in score.pop("scores", [])
-        for name in shadow
-        if name not in ("slot", "model")
-    }
-    return {**score, **shadows, "key": key}
+    named = score._asdict()
+    for slot in named.pop("scores", ()):
+        prefix = f"{slot.slot} {slot.model} "
+        named |= {prefix + name: slot[at] for at, name in enumerate(slot._fields) if at > 1}
+    return {**named, "key": key}
 
 
 def _number(text: bytes) -> int:

@@ -11,8 +11,8 @@ import math
 from contextlib import suppress
 from typing import Any, Protocol
 
+from labline.engine.core.answer_rules import answer_rules
 from labline.engine.core.features import Features
-from labline.engine.core.kinds import kind_of
 from labline.engine.core.line import Line
 from labline.engine.core.spec import Learner, LearnFailed
 from labline.engine.models.adapters import NO_OPINION
@@ -46,8 +46,8 @@ class RowRecorder:
 
     def __init__(self, line: Line, sink: RowSink, inner: Learner | None = None) -> None:
         self._sink, self._inner = sink, inner
-        kind, classes = kind_of(line), len(line.classes)
-        self._is_valid, self._learns_events = kind.valid, not kind.learns_labels
+        rules, classes = answer_rules(line), len(line.classes)
+        self._is_valid, self._learns_events = rules.valid, not rules.learns_labels
         self._neutral: Any = (1.0 / classes,) * classes if classes else NO_OPINION
         self._row_of: dict[int, int] = {}
 

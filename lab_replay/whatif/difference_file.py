@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.line import Line
 from labline.engine.errors import LablineError
 from labline.lab_replay.whatif.whatif import PartitionWhatIf
@@ -116,4 +117,4 @@ def _label(line: Line, label: float) -> Any:
         return None
     if line.classes:
         return line.classes[int(label)]
-    return label if line.kind == "regression" else bool(label)
+    return label if KINDS[line.kind].predicts_number else bool(label)

@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from labline.engine.core.line import THRESHOLD, Costs
+from labline.engine.core.kinds import KINDS, THRESHOLD
+from labline.engine.core.line import Costs
 from labline.lab_replay.evaluation.losses import (
     absolute_losses,
     brier_losses,
@@ -58,16 +59,17 @@ class Measure(NamedTuple):
 
 def losses(kind: str, costs: Costs | None) -> dict[str, Loss]:
     """Return by name the figures that are means over events; costs where the line declares them."""
-    if kind == "regression":
+    row = KINDS[kind]
+    if row.predicts_number:
         return {"mae": lambda score, _, label: absolute_losses(score, label)}
-    if kind == "anomaly":
+    if not row.learns_labels:
         return {}
     means: dict[str, Loss] = {
         "log_loss": lambda score, _, label: log_losses(score, label),
         "brier": lambda score, _, label: brier_losses(score, label),
         "accuracy": _accuracy,
     }
-    if costs is not None and kind == "binary":
+    if costs is not None and row.decides:
         declared = costs
 
         def cost(_: Floats, yes: Bools, label: Floats) -> Floats:

@@ -8,35 +8,30 @@ an event is paired with its own answer, never with its neighbour's.
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from labline.engine.core.answer_rules import answer_rules
 from labline.engine.core.journal import Entry
-from labline.engine.core.kinds import kind_of
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.record import ANSWER, DEAD_LETTER, LABELS, RETRY, Record
 from labline.engine.core.refold import Resumed
 from labline.engine.core.run import Run
+from labline.engine.core.scores import Answer, decode_answer
 from labline.engine.core.spec import Spec
 from labline.engine.core.task import Task
 from labline.engine.errors import LablineError
-from labline.engine.rerun.output_records import Source, emission_source, fields
+from labline.engine.rerun.output_records import Source, emission_source
 from labline.engine.rerun.partition_past import Beginning, PartitionPast
 from labline.engine.rerun.source_pairs import SourcePairs
 from labline.lab_replay.replay.row_recorder import RowRecorder
 from labline.lab_replay.replay.trial import joined
 from labline.lab_replay.whatif.answers import AnswerLog, AnswerPairs
 from labline.lab_replay.whatif.change import Change, source_name
+from labline.schemas.avro import Rejection
 
-#: Where a score has what a line of this kind answers.
-FIELDS = {
-    "binary": "probability",
-    "multiclass": "probabilities",
-    "regression": "value",
-    "anomaly": "value",
-}
 SOURCES_MAX = 100  # names of producers that an error lists
 
 
@@ -151,7 +146,7 @@ class PartitionFold:
     def _spec(self, revision: int) -> Spec:
         """Return a configuration as it would have been, its champion recorded."""
         spec = self._past.rerun.spec(revision)
-        self._threshold = kind_of(spec.line).threshold
+        self._threshold = answer_rules(spec.line).threshold
         if not self._change.keeps_scores:
             self._recorder = self._recorder.around(spec.line, spec.champion.learner)
         champion = spec.champion._replace(learner=self._recorder)
@@ -197,7 +192,7 @@ class PartitionFold:
                 continue
             if record is not None:
                 self._outputs.end_cut(ANSWER)
-                self._add(source, fields(ANSWER, None, record[3]), row)
+                self._add(source, decode_answer(record[3]), row)
             elif self._outputs.is_cut(ANSWER):
                 self.unwritten += 1
             else:  # one that had no score then has none now, if only the threshold moves
@@ -211,22 +206,22 @@ class PartitionFold:
         while self._gaps and self._gaps[0][0] <= events:
             self.gone += self._written.take(self._gaps.popleft()[1]) is not None
 
-    def _add(self, source: Source, score: Mapping[str, Any], row: int) -> None:
-        factual = score.get(FIELDS[self.kind])
-        factual = factual if isinstance(factual, list) else [factual]
-        if None in factual or len(factual) != self._answers.width:
+    def _add(self, source: Source, answer: Answer | Rejection, row: int) -> None:
+        assert isinstance(answer, Answer)  # else it would have no source to be paired by
+        factual = answer.score(KINDS[self.kind])
+        if len(factual) != self._answers.width:
             raise other_kind(self._past.rerun.line, f"the answer to {source[0]}@{source[2]}")
         counterfactual = factual if self._change.keeps_scores else self._answers.answer(row)
         self._rows.append(row)
         self._is_retry.append(source[0] == self._past.inputs[RETRY])
         self._offset.append(source[2])
-        self._time_ms.append(score["event_time_ms"])
+        self._time_ms.append(answer.event_time_ms)
         self._factual.extend(factual)
         self._counterfactual.extend(counterfactual)
-        self._factual_yes.append(score["answer"])
+        self._factual_yes.append(answer.answer)
         self._counterfactual_yes.append(max(counterfactual) >= self._threshold)
         if self._with_ids:
-            self.ids.append(score["id"])
+            self.ids.append(answer.id)
 
 
 def other_kind(line: str, what: str) -> LablineError:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.line import Costs
 from labline.lab_replay.evaluation.losses import decided, finite
 from labline.lab_replay.evaluation.result import MEASURES
@@ -145,7 +146,7 @@ class WhatIf:
             f"{_some(flips, total.events)} answers would have been others, {total.to_yes:,} of"
             f" them yes and {total.to_no:,} no"
         )
-        if self.kind == "binary" or not total.events:
+        if KINDS[self.kind].decides or not total.events:
             return answers
         if total.to_class is not None:
             scores = f"{_some(total.to_class, total.events)} events would have been another class"

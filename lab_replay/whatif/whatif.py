@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from labline.engine.broker.reader import partition_offsets, read_range
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE, UNUSED
 from labline.engine.core.line import Costs, Line
 from labline.engine.errors import LablineError
@@ -140,7 +141,7 @@ def fold_partition(
     fold = PartitionFold(past, change, with_ids)
     fold.run()
     outcomes = Counter({name: fold.outcomes[name] for name in OUTCOMES if fold.outcomes[name]})
-    if fold.kind == "anomaly":  # joined for figures alone: the line itself uses none
+    if not KINDS[fold.kind].learns_labels:  # joined for figures alone: the line itself uses none
         outcomes = Counter({UNUSED: sum(outcomes[name] for name in LABEL_OUTCOMES)})
     return PartitionWhatIf(
         partition=partition,
