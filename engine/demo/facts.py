@@ -16,7 +16,7 @@ from labline.engine.core.kinds import BINARY
 from labline.engine.core.line import Line
 from labline.engine.core.record import Record
 from labline.engine.core.scores import Answer, Shadow, decode_answer, decode_shadow
-from labline.lab_replay.evaluation.metrics import Scored, evaluate
+from labline.lab_replay.evaluation.figures import Scored, evaluate
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.schemas.avro import Schema
 from labline.schemas.engine_schemas import engine_schema

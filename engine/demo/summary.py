@@ -13,7 +13,7 @@ from rich.text import Text
 
 from labline.engine.demo.facts import CHAMPION
 from labline.engine.demo.run import Demo
-from labline.lab_replay.evaluation.result import MEASURES
+from labline.lab_replay.evaluation.metrics import METRICS
 from labline.lab_replay.evaluation.table import result_table
 
 BURSTS_SHOWN = 3
@@ -90,7 +90,7 @@ def _scores(demo: Demo) -> Table:
     table.add_column("")
     for scope in ("all days", late):
         for metric in ("log_loss", "roc_auc"):
-            table.add_column(f"{MEASURES[metric].title}\n{scope}", justify="right")
+            table.add_column(f"{METRICS[metric].title}\n{scope}", justify="right")
     for name in sorted(
         demo.facts.whole, key=lambda n: demo.facts.whole[n].metrics["log_loss"] or 9
     ):

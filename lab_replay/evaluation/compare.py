@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from labline.engine.errors import LablineError
 from labline.engine.stats.sequential import ConfidenceSequence, Steps
+from labline.lab_replay.evaluation.answers import answered
 from labline.lab_replay.evaluation.bounded import (
     bound_of,
     bounded_losses,
@@ -17,7 +18,6 @@ from labline.lab_replay.evaluation.bounded import (
     widest_difference,
 )
 from labline.lab_replay.evaluation.losses import Floats
-from labline.lab_replay.evaluation.metrics import answered
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Versus
 

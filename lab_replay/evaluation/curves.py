@@ -1,4 +1,4 @@
-"""Metrics over event time, per slice, as calibration and in money: from the prediction log.
+"""Metrics over event time, per slice and in money: from the prediction log.
 
 One candidate's column is in memory at a time; borders of windows and parts are found once.
 """
@@ -13,18 +13,11 @@ from numpy.typing import NDArray
 from labline.engine.core.kinds import KINDS
 from labline.engine.core.line import Costs
 from labline.engine.errors import LablineError
-from labline.lab_replay.evaluation.cumulative import so_far
+from labline.lab_replay.evaluation.answers import LabelledAnswers, answered
+from labline.lab_replay.evaluation.figures import Scored, cumulative_figures, figures, metrics_for
 from labline.lab_replay.evaluation.losses import Floats
-from labline.lab_replay.evaluation.metrics import (
-    CALIBRATION_BINS,
-    Scored,
-    answered,
-    bins,
-    figures,
-    wanted_metrics,
-)
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
-from labline.lab_replay.evaluation.result import Bin, Figures, Money, Part, Window
+from labline.lab_replay.evaluation.result import Figures, Money, Part, Window
 
 WINDOWS = 60
 WINDOW_EVENTS_MIN = 200
@@ -111,16 +104,17 @@ def curves(
     Windows are the same for all candidates. An event that a candidate had no answer for is left
     out of its figures only.
     """
-    wanted = wanted_metrics(log.kind, metrics)
+    names = metrics_for(log.kind, metrics)
     rows, label, parts, middles, ends = _windows(log, count, events_min)
     found = {}
     for name in log.scores:
         score = log.scores[name][rows]
         there = answered(score)
         upto = np.cumsum(there)[[part.stop - 1 for part in parts]].tolist() if parts else []
-        totals = so_far(score[there], label[there], upto, wanted, threshold)
+        answers = LabelledAnswers(score[there], label[there], threshold)
+        totals = cumulative_figures(answers, upto, names)
         found[name] = tuple(
-            _window(figures(score[part], label[part], wanted, threshold), total, middle, end)
+            _window(figures(score[part], label[part], names, threshold), total, middle, end)
             for part, total, middle, end in zip(parts, totals, middles, ends, strict=True)
         )
     return found
@@ -137,23 +131,6 @@ def _window(scored: Scored, total: Figures, middle_ms: int, end_ms: int) -> Wind
     )
 
 
-def calibration(log: PredictionLog, name: str, count: int = CALIBRATION_BINS) -> tuple[Bin, ...]:
-    """Return how often events with about the same probability were so; of yes-or-no lines only.
-
-    Examples
-    --------
-    >>> log = PredictionLog([1, 2], [1, 0], {"linear": [0.9, 0.2]})
-    >>> [(part.predicted, part.observed) for part in calibration(log, "linear", count=2)]
-    [(0.2, 0.0), (0.9, 1.0)]
-    """
-    if not KINDS[log.kind].decides:
-        return ()
-    rows = np.flatnonzero(~np.isnan(log.label))
-    score, label = log.scores[name][rows], log.label[rows]
-    there = answered(score)
-    return bins(score[there], label[there], count)
-
-
 def parts(
     log: PredictionLog,
     metrics: Sequence[str] | None = None,
@@ -166,7 +143,7 @@ def parts(
     Values come by their labelled events, the commonest first; `OTHER` is last. Events that belong
     to no part of a slice are in none.
     """
-    wanted = wanted_metrics(log.kind, metrics)
+    names = metrics_for(log.kind, metrics)
     rows = np.flatnonzero(~np.isnan(log.label))
     label = log.label[rows]
     groups = {
@@ -178,7 +155,7 @@ def parts(
         score = log.scores[name][rows]
         found[name] = {}
         for title, members in groups.items():
-            scored = {v: figures(score[m], label[m], wanted, threshold) for v, m in members.items()}
+            scored = {v: figures(score[m], label[m], names, threshold) for v, m in members.items()}
             found[name][title] = tuple(
                 Part(value=value, events=s.events, metrics=s.metrics) for value, s in scored.items()
             )

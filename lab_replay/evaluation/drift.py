@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labline.engine.core.kinds import KINDS
+from labline.lab_replay.evaluation.answers import answered
 from labline.lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
-from labline.lab_replay.evaluation.metrics import answered
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Drift
 

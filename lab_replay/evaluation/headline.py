@@ -3,24 +3,11 @@
 from collections.abc import Mapping
 
 from labline.engine.core.kinds import KINDS
+from labline.lab_replay.evaluation.metrics import METRICS
 from labline.lab_replay.evaluation.ranking import is_whole, ranking
-from labline.lab_replay.evaluation.result import (
-    MEASURES,
-    Candidate,
-    ExperimentResult,
-    Money,
-    Versus,
-)
+from labline.lab_replay.evaluation.result import Candidate, ExperimentResult, Money, Versus
 from labline.lab_replay.evaluation.time_kind import Clock, day_of
 
-#: Why there may be no figure over labelled events that were answered.
-UNDEFINED = {
-    "roc_auc": "all labels are of one class",
-    "f1": "neither a label nor an answer is yes",
-    "kappa": "labels and answers are all of one class",
-    "r2": "the labels are all the same, or errors are beyond all numbers",
-}
-BEYOND = "errors are beyond all numbers"
 LOSS_TITLES = {"brier": "Brier score", "log_loss": "log loss", "absolute": "absolute error"}
 LITTLE = 0.001  # the least share that people are told
 
@@ -34,7 +21,7 @@ def figure(metrics: Mapping[str, float | None], metric: str) -> str:
     ('0.9124', '–')
     """
     value = metrics.get(metric)
-    return "–" if value is None else f"{value:.{MEASURES[metric].digits}f}"
+    return "–" if value is None else f"{value:.{METRICS[metric].digits}f}"
 
 
 def headline(result: ExperimentResult) -> str:
@@ -46,7 +33,7 @@ def headline(result: ExperimentResult) -> str:
     bar = next(iter(result.ranked("baseline")), None)
     deciding = result.metrics[0]
     if best is None or best.metrics.get(deciding) is None:
-        title, why = MEASURES[deciding].title, _why_none(result, deciding)
+        title, why = METRICS[deciding].title, _why_none(result, deciding)
         return f"{_scope(result)}, no candidate has a {title}: {why}."
     if is_whole(best, result.answered_most):
         said = f"{_scope(result)}, {_lead(result, best, bar)}."
@@ -169,7 +156,7 @@ def _why_none(result: ExperimentResult, metric: str) -> str:
         return "no event has a label"
     if not any(answered):
         return "none had a valid answer to any of them"
-    return UNDEFINED.get(metric, BEYOND)
+    return METRICS[metric].undefined
 
 
 def _scope(result: ExperimentResult) -> str:
@@ -187,7 +174,7 @@ def _lead(result: ExperimentResult, best: Candidate, bar: Candidate | None) -> s
         for metric in dict.fromkeys((deciding, "log_loss", "roc_auc"))
         if metric == deciding or metric in result.metrics
     ][:2]
-    figures = _joined([f"{MEASURES[m].title} {figure(best.metrics, m)}" for m in shown])
+    figures = _joined([f"{METRICS[m].title} {figure(best.metrics, m)}" for m in shown])
     if bar is None or bar.metrics.get(deciding) is None:
         return f"{best.name} answers best{quality}: {figures}"
     if not is_whole(bar, result.answered_most):
@@ -210,7 +197,7 @@ def _lead(result: ExperimentResult, best: Candidate, bar: Candidate | None) -> s
 def _part(result: ExperimentResult, best: Candidate, bar: Candidate | None) -> str:
     """Return what the best did where none answered all: figures over other events say little."""
     deciding = result.metrics[0]
-    told = f"{MEASURES[deciding].title} {figure(best.metrics, deciding)}"
+    told = f"{METRICS[deciding].title} {figure(best.metrics, deciding)}"
     said = f"no candidate answered all; {best.name} answered {best.events:,}: {told}"
     if bar is None or bar.metrics.get(deciding) is None:
         return said
@@ -236,10 +223,10 @@ def _quality(result: ExperimentResult, best: Candidate) -> str:
 
 
 def _against(best: Candidate, bar: Candidate, metric: str) -> str:
-    part = f"{MEASURES[metric].title} {figure(best.metrics, metric)}"
+    part = f"{METRICS[metric].title} {figure(best.metrics, metric)}"
     part += f" against {figure(bar.metrics, metric)}"
     ours, theirs = best.metrics.get(metric), bar.metrics.get(metric)
-    if MEASURES[metric].lower_is_better and ours is not None and theirs:
+    if METRICS[metric].lower_is_better and ours is not None and theirs:
         way = "lower" if ours < theirs else "higher"
         part += " (the same)" if ours == theirs else f" ({_apart(ours, theirs)} {way})"
     return part

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from labline.lab_replay.evaluation.measures import MEASURES
+from labline.lab_replay.evaluation.metrics import METRICS
 
 if TYPE_CHECKING:
     from labline.lab_replay.evaluation.result import Candidate
@@ -49,7 +49,7 @@ def ranking(
     >>> [c.name for c in ranking(found, "log_loss")]
     ['c', 'b', 'e', 'd', 'a']
     """
-    sign = 1.0 if MEASURES[metric].lower_is_better else -1.0
+    sign = 1.0 if METRICS[metric].lower_is_better else -1.0
 
     def key(candidate: "Candidate") -> float:
         return sign * (candidate.metrics[metric] or 0.0)

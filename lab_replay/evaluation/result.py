@@ -6,12 +6,11 @@ What was measured with a clock (CPU per event) is kept in a file beside it.
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from labline.engine.errors import LablineError
-from labline.lab_replay.evaluation.measures import DEFAULTS as DEFAULTS
-from labline.lab_replay.evaluation.measures import MEASURES as MEASURES
-from labline.lab_replay.evaluation.measures import nearest as nearest
+from labline.engine.named_modules import nearest
+from labline.lab_replay.evaluation.metrics import DEFAULT_METRICS, METRICS
 from labline.lab_replay.evaluation.ranking import ranking
 from labline.lab_replay.evaluation.time_kind import Clock
 
@@ -194,7 +193,7 @@ class ExperimentResult(_Model):
     environment
         Versions and platform, as `labline.engine.models.state.environment` names them.
     metrics
-        Names of `MEASURES` in the order in which they are shown; the first decides who is best.
+        Names of `METRICS` in the order in which they are shown; the first decides who is best.
     learner, delay
         How partitions learned (``per_partition`` or ``single``), and when labels came
         (``recorded``, ``none``, or a duration).
@@ -215,7 +214,7 @@ class ExperimentResult(_Model):
     classes: tuple[str, ...] = ()
     recording: str
     environment: dict[str, str]
-    metrics: tuple[str, ...] = DEFAULTS["binary"]
+    metrics: tuple[str, ...] = DEFAULT_METRICS["binary"]
     threshold: float = 0.5
     learner: str = "per_partition"
     delay: str = "recorded"
@@ -224,6 +223,14 @@ class ExperimentResult(_Model):
     candidates: tuple[Candidate, ...]
     counts: Counts
     inputs_drift: tuple[Drift, ...] = ()
+
+    @field_validator("metrics")
+    @classmethod
+    def _known(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        for metric in metrics:
+            if metric not in METRICS:  # of a version that has others
+                raise ValueError(f"unknown metric {metric}, {nearest(metric, METRICS)}")
+        return metrics
 
     def to_json(self) -> str:
         """Return the result as JSON."""

@@ -11,8 +11,9 @@ from typing import Any
 
 from labline.engine.core.kinds import THRESHOLD
 from labline.engine.core.line import Line
-from labline.lab_replay.evaluation.curves import WINDOWS, calibration, curves, money
-from labline.lab_replay.evaluation.metrics import evaluate
+from labline.lab_replay.evaluation.calibration import calibration
+from labline.lab_replay.evaluation.curves import WINDOWS, curves, money
+from labline.lab_replay.evaluation.figures import evaluate
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Candidate, Counts, ExperimentResult
 

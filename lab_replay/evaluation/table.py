@@ -5,8 +5,9 @@ from rich.table import Table
 from rich.text import Text
 
 from labline.lab_replay.evaluation.headline import figure
+from labline.lab_replay.evaluation.metrics import METRICS
 from labline.lab_replay.evaluation.ranking import is_whole, ranking
-from labline.lab_replay.evaluation.result import MEASURES, Candidate, Costs, ExperimentResult
+from labline.lab_replay.evaluation.result import Candidate, Costs, ExperimentResult
 
 SHOWN_MAX = 30  # of a grid of hundreds the best; all are in the report
 
@@ -22,11 +23,11 @@ def result_table(result: ExperimentResult, costs: Costs | None = None) -> Table:
     )
     table.add_column("model", overflow="fold", min_width=20)
     for metric in result.metrics:
-        table.add_column(_over(MEASURES[metric].title), justify="right", min_width=6)
+        table.add_column(_over(METRICS[metric].title), justify="right", min_width=6)
     deciding, other = result.metrics[0], any(c.otherwise for c in result.candidates)
     if other:
         way = "apart" if result.learner == "single" else "together"
-        table.add_column(f"{way}:\n{MEASURES[deciding].title}", justify="right", min_width=6)
+        table.add_column(f"{way}:\n{METRICS[deciding].title}", justify="right", min_width=6)
     apart = len({candidate.events for candidate in result.candidates}) > 1
     if apart:
         table.add_column("events", justify="right", min_width=7)

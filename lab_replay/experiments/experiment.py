@@ -18,7 +18,8 @@ from pydantic import (
 
 from labline.engine.core.duration import Duration, parse_duration_ms
 from labline.engine.errors import LablineError
-from labline.lab_replay.evaluation.result import MEASURES, nearest
+from labline.engine.named_modules import nearest
+from labline.lab_replay.evaluation.metrics import METRICS
 from labline.schemas.declarations import checked
 
 WINDOWS_MAX = 1_000
@@ -120,8 +121,8 @@ class Experiment(_Declared):
     @classmethod
     def _known(cls, metrics: list[str] | None) -> list[str] | None:
         for metric in metrics or ():
-            if metric not in MEASURES:
-                raise ValueError(f"unknown metric {metric}, {nearest(metric, MEASURES)}")
+            if metric not in METRICS:
+                raise ValueError(f"unknown metric {metric}, {nearest(metric, METRICS)}")
         if len(set(metrics or ())) < len(metrics or ()):
             raise ValueError("a metric is named twice")
         return metrics

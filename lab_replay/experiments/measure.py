@@ -8,10 +8,11 @@ from labline.engine.core.kinds import KINDS
 from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE
 from labline.engine.core.line import Line
 from labline.engine.models.state.environment import environment
+from labline.lab_replay.evaluation.answers import answered
 from labline.lab_replay.evaluation.compare import versus
 from labline.lab_replay.evaluation.curves import parts
 from labline.lab_replay.evaluation.drift import error_drift
-from labline.lab_replay.evaluation.metrics import answered, evaluate
+from labline.lab_replay.evaluation.figures import evaluate
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.queueing import cost_on
 from labline.lab_replay.evaluation.ranking import ranking

@@ -18,7 +18,9 @@ from labline.engine.models.recipes.arguments import steps_of
 from labline.engine.models.recipes.check import check_recipes
 from labline.engine.models.recipes.functions import is_name
 from labline.engine.models.recipes.grids import NAME_MAX_CHARACTERS, grid
-from labline.lab_replay.evaluation.result import DEFAULTS, MEASURES, nearest
+from labline.engine.named_modules import nearest
+from labline.lab_replay.evaluation.figures import metrics_for
+from labline.lab_replay.evaluation.metrics import DEFAULT_METRICS, METRICS
 from labline.lab_replay.experiments.experiment import CANDIDATES_MAX, Experiment
 from labline.lab_replay.recordings.recording import Recording
 from labline.schemas.avro import Schema
@@ -110,14 +112,14 @@ def metrics_of(experiment: Experiment, line: Line, source: str = "") -> tuple[st
         ``LL-FILE-INVALID`` when one is not for this kind of line.
     """
     for metric in experiment.metrics or ():
-        if line.kind not in MEASURES[metric].kinds:
-            fitting = [name for name, measure in MEASURES.items() if line.kind in measure.kinds]
+        if line.kind not in METRICS[metric].kinds:
+            fitting = metrics_for(line.kind)
             raise LablineError(
                 "LL-FILE-INVALID",
                 f"{source or experiment.name}: {metric} is no metric for a {line.kind} line",
                 f"use {', '.join(fitting)}",
             )
-    return tuple(experiment.metrics or DEFAULTS[line.kind])
+    return tuple(experiment.metrics or DEFAULT_METRICS[line.kind])
 
 
 def slices_of(experiment: Experiment, line: Line, source: str = "") -> tuple[str, ...]:

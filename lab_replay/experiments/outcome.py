@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labline.lab_replay.evaluation.headline import figure, headline
+from labline.lab_replay.evaluation.metrics import METRICS
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
-from labline.lab_replay.evaluation.result import MEASURES, Costs, ExperimentResult
+from labline.lab_replay.evaluation.result import Costs, ExperimentResult
 from labline.lab_replay.experiments.frames import (
     FrameKind,
     predictions_frame,
@@ -81,7 +82,7 @@ class Outcome(NamedTuple):
 
     def _repr_html_(self) -> str:
         metrics = self.result.metrics
-        heads = "".join(f"<th>{escape(MEASURES[m].title)}</th>" for m in metrics)
+        heads = "".join(f"<th>{escape(METRICS[m].title)}</th>" for m in metrics)
         rows = "".join(
             f"<tr><td>{escape(one.name)}</td>"
             + "".join(f"<td>{figure(one.metrics, m)}</td>" for m in metrics)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from labline.engine.stats.early_stopping import ALPHA, Hopeless
+from labline.lab_replay.evaluation.answers import answered
 from labline.lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
-from labline.lab_replay.evaluation.metrics import answered
 from labline.lab_replay.replay.candidates import Candidate
 from labline.lab_replay.replay.steps import Step
 from labline.lab_replay.replay.trial import Trial

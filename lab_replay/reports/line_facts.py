@@ -16,10 +16,11 @@ from labline.engine.core.line import Line
 from labline.engine.errors import LablineError
 from labline.engine.models.control.control import Control
 from labline.lab_replay.evaluation.curves import borders_of, stretches
+from labline.lab_replay.evaluation.figures import figures
 from labline.lab_replay.evaluation.losses import Floats, decided, finite, right
-from labline.lab_replay.evaluation.metrics import figures
+from labline.lab_replay.evaluation.metrics import DEFAULT_METRICS
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
-from labline.lab_replay.evaluation.result import DEFAULTS, Counts
+from labline.lab_replay.evaluation.result import Counts
 from labline.lab_replay.evaluation.result_builder import candidates_of, result_of
 from labline.lab_replay.reports.line_answers import CHAMPION, Answers, answers_of
 from labline.lab_replay.reports.line_figures import Day, InForce, Latency, LineFacts, Spread, Window
@@ -75,7 +76,7 @@ def facts_of(line: Line, sources: Sources, schemas: Schemas, control: Control) -
             "LL-REPORT-EMPTY", f"line {line.name} has not answered yet", "labline lag"
         )
     letters, dead_labels = letters_of(line, sources)
-    log, metrics = answers.log, DEFAULTS[line.kind]
+    log, metrics = answers.log, DEFAULT_METRICS[line.kind]
     recipes = {name: line.baselines.get(name, "") for name in log.names}
     candidates = candidates_of(log, line, metrics, recipes, line.baselines)
     counts = Counts(

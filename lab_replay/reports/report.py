@@ -29,14 +29,8 @@ from labline.lab_replay.evaluation.headline import (
     saving,
     verdict,
 )
-from labline.lab_replay.evaluation.result import (
-    MEASURES,
-    Candidate,
-    Costs,
-    ExperimentResult,
-    Figures,
-    Part,
-)
+from labline.lab_replay.evaluation.metrics import METRICS
+from labline.lab_replay.evaluation.result import Candidate, Costs, ExperimentResult, Figures, Part
 from labline.lab_replay.evaluation.table import best_figures
 from labline.lab_replay.evaluation.time_kind import Clock, minute_of
 from labline.lab_replay.reports.report_charts import (
@@ -97,7 +91,7 @@ def view(result: ExperimentResult, costs: Costs | None = None) -> dict[str, Any]
     return {
         "result": result,
         "ranked": result.ranked(),
-        "measures": MEASURES,
+        "measures": METRICS,
         "best": best_figures(result),
         "strokes": drawn,
         "costs": costs,
@@ -183,7 +177,7 @@ def _value(part: Part | None, metric: str) -> float | None:
 
 def _best(values: list[float | None], metric: str) -> float | None:
     known = [value for value in values if value is not None]
-    return (min if MEASURES[metric].lower_is_better else max)(known, default=None)
+    return (min if METRICS[metric].lower_is_better else max)(known, default=None)
 
 
 def _verdicts(candidates: list[Candidate], clock: Clock) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ charts and pixels for the still ones. The same candidates give the same strokes 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from labline.lab_replay.evaluation.result import MEASURES, Bin, Candidate, Drift, Figures, Versus
+from labline.lab_replay.evaluation.metrics import METRICS
+from labline.lab_replay.evaluation.result import Bin, Candidate, Drift, Figures, Versus
 from labline.lab_replay.evaluation.time_kind import Clock, day_of
 
 COLOURS = 6  # --s0 to --s5 in report.css: told apart by people who do not see red or green
@@ -110,7 +111,7 @@ def curves_of(
         "times": [time_ms / unit_ms for time_ms in times_ms],
         "ends": [time_ms / unit_ms for time_ms in ends_ms],
         "metrics": [
-            {"key": m, "title": MEASURES[m].title, "lower": MEASURES[m].lower_is_better}
+            {"key": m, "title": METRICS[m].title, "lower": METRICS[m].lower_is_better}
             for m in metrics
         ],
         "series": series,

@@ -14,15 +14,11 @@ import numpy as np
 
 from labline.engine.core.kinds import KINDS, THRESHOLD
 from labline.engine.core.line import Costs
-from labline.lab_replay.evaluation.losses import (
-    absolute_losses,
-    brier_losses,
-    finite,
-    log_losses,
-    right,
-)
-from labline.lab_replay.evaluation.metrics import figures
-from labline.lab_replay.evaluation.result import DEFAULTS
+from labline.lab_replay.evaluation.answers import LabelledAnswers
+from labline.lab_replay.evaluation.figures import figures, metrics_for
+from labline.lab_replay.evaluation.losses import finite
+from labline.lab_replay.evaluation.metric import MeanMetric
+from labline.lab_replay.evaluation.metrics import DEFAULT_METRICS, METRICS
 from labline.lab_replay.whatif.answers import AnswerPairs, Bools, Floats
 
 #: scores, answers (yes or no), labels -> what each event cost
@@ -38,7 +34,7 @@ class Measure(NamedTuple):
     Attributes
     ----------
     name : str
-        One of `result.MEASURES`, or ``cost``.
+        One of `METRICS`, or ``cost``.
     factual, counterfactual, difference : float or None
         The difference is the counterfactual figure minus the factual one. None where it is not
         defined: of one class only, or of labels that do not vary.
@@ -59,17 +55,12 @@ class Measure(NamedTuple):
 
 def losses(kind: str, costs: Costs | None) -> dict[str, Loss]:
     """Return by name the figures that are means over events; costs where the line declares them."""
-    row = KINDS[kind]
-    if row.predicts_number:
-        return {"mae": lambda score, _, label: absolute_losses(score, label)}
-    if not row.learns_labels:
-        return {}
-    means: dict[str, Loss] = {
-        "log_loss": lambda score, _, label: log_losses(score, label),
-        "brier": lambda score, _, label: brier_losses(score, label),
-        "accuracy": _accuracy,
+    means = {
+        name: _loss(metric)
+        for name in metrics_for(kind)
+        if isinstance(metric := METRICS[name], MeanMetric)
     }
-    if costs is not None and row.decides:
+    if costs is not None and KINDS[kind].decides:
         declared = costs
 
         def cost(_: Floats, yes: Bools, label: Floats) -> Floats:
@@ -81,10 +72,14 @@ def losses(kind: str, costs: Costs | None) -> dict[str, Loss]:
     return means
 
 
-def _accuracy(score: Floats, yes: Bools, label: Floats) -> Floats:
-    """Tell who was answered rightly: by the answer, of several classes by the likeliest one."""
-    answer = score if score.ndim > 1 else yes.astype(np.float64)
-    return right(answer, label).astype(np.float64)
+def _loss(metric: MeanMetric) -> Loss:
+    """Return a metric's number of each event; a decision is the answer that was given."""
+
+    def loss(score: Floats, yes: Bools, label: Floats) -> Floats:
+        answer = score if score.ndim > 1 or not metric.of_decisions else yes.astype(np.float64)
+        return metric.per_event(LabelledAnswers(answer, label)).astype(np.float64)
+
+    return loss
 
 
 def on_labelled(pairs: AnswerPairs, kind: str, costs: Costs | None) -> tuple[Measure, ...]:
@@ -93,7 +88,7 @@ def on_labelled(pairs: AnswerPairs, kind: str, costs: Costs | None) -> tuple[Mea
     if not len(pairs):
         return ()
     means = losses(kind, costs)
-    names = [*DEFAULTS[kind], *([COST] if COST in means else [])]
+    names = [*DEFAULT_METRICS[kind], *([COST] if COST in means else [])]
     return tuple(
         _mean(name, means[name], pairs) if name in means else _whole(name, pairs) for name in names
     )

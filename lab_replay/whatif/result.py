@@ -14,7 +14,7 @@ import numpy as np
 from labline.engine.core.kinds import KINDS
 from labline.engine.core.line import Costs
 from labline.lab_replay.evaluation.losses import decided, finite
-from labline.lab_replay.evaluation.result import MEASURES
+from labline.lab_replay.evaluation.metrics import METRICS
 from labline.lab_replay.whatif.answers import AnswerPairs, Floats
 from labline.lab_replay.whatif.figures import COST, Measure, on_labelled
 
@@ -176,7 +176,7 @@ def title(name: str) -> str:
     >>> title("log_loss"), title("cost")
     ('log loss', 'cost')
     """
-    return MEASURES[name].title if name in MEASURES else name
+    return METRICS[name].title if name in METRICS else name
 
 
 def interval(measure: Measure) -> str:

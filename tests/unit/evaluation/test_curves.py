@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from labline.engine.core.line import Costs
 from labline.engine.errors import LablineError
-from labline.lab_replay.evaluation.cumulative import so_far
-from labline.lab_replay.evaluation.curves import calibration, curves, money, parts, span, stretches
-from labline.lab_replay.evaluation.metrics import evaluate, figures, wanted_metrics
+from labline.lab_replay.evaluation.answers import LabelledAnswers
+from labline.lab_replay.evaluation.calibration import calibration
+from labline.lab_replay.evaluation.curves import curves, money, parts, span, stretches
+from labline.lab_replay.evaluation.figures import cumulative_figures, evaluate, figures, metrics_for
 from labline.lab_replay.evaluation.prediction_log import PredictionLog, Slices
 
 
@@ -109,9 +110,10 @@ def test_so_far_equals_each_metric_of_the_events_before(
     if kind == "regression":
         label = 1e6 + rng.normal(size=rows).round(3)
         score = label + rng.normal(size=rows)
-    wanted = wanted_metrics(kind, None)
+    wanted = metrics_for(kind)
     ends = np.cumsum(lengths).tolist()
-    for end, found in zip(ends, so_far(score, label, ends, wanted, 0.5), strict=True):
+    answers = LabelledAnswers(score, label)
+    for end, found in zip(ends, cumulative_figures(answers, ends, wanted), strict=True):
         expected = figures(score[:end], label[:end], wanted, 0.5).metrics
         assert {m for m in found if found[m] is None} == {m for m in wanted if expected[m] is None}
         known = {metric: value for metric, value in expected.items() if value is not None}
