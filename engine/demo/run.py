@@ -32,11 +32,13 @@ from labline.engine.promotion.promote import promote, read_control
 from labline.engine.workspace.catalogue import catalogue
 from labline.engine.workspace.example import make_workspace
 from labline.engine.workspace.workspace import Workspace
+from labline.lab_replay.evaluation.ranking import result_ranking
 from labline.lab_replay.evaluation.result import ExperimentResult
 from labline.lab_replay.experiments.experiment import Experiment
 from labline.lab_replay.experiments.run import register, run_experiment, trial_of
 from labline.lab_replay.parity.parity import Parity, parity
-from labline.lab_replay.recordings.recording import Recording, record
+from labline.lab_replay.recordings.recorder import record
+from labline.lab_replay.recordings.recording import Recording
 from labline.topics.apply import apply, existing_topics
 from labline.topics.naming import line_topics
 from labline.topics.plan import plan
@@ -190,7 +192,7 @@ def _lab(space: Workspace, broker: str, bar: Bar) -> tuple[ExperimentResult, str
         result = run_experiment(experiment, trial, out, step)
     registry = Registry(space.models_dir, load_public_keys(space.keys_dir))
     versions = register(result, registry, Signer.load(space.private_key))
-    return result, versions[result.ranked("candidate")[0].name].label
+    return result, versions[result_ranking(result, "candidate")[0].name].label
 
 
 def _factory(space: Workspace, broker: str, bar: Bar, before: _Preparation) -> Demo:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from labline.engine.core.kinds import KINDS
 from labline.lab_replay.evaluation.metrics import METRICS
-from labline.lab_replay.evaluation.ranking import is_whole, ranking
+from labline.lab_replay.evaluation.ranking import is_whole, most_answered, ranking, result_ranking
 from labline.lab_replay.evaluation.result import Candidate, ExperimentResult, Money, Versus
 from labline.lab_replay.evaluation.time_kind import Clock, day_of
 
@@ -29,13 +29,13 @@ def headline(result: ExperimentResult) -> str:
 
     One sentence; a second says what its decisions would have cost, where the line has prices.
     """
-    best = next(iter(result.ranked("candidate")), None)
-    bar = next(iter(result.ranked("baseline")), None)
+    best = next(iter(result_ranking(result, "candidate")), None)
+    bar = next(iter(result_ranking(result, "baseline")), None)
     deciding = result.metrics[0]
     if best is None or best.metrics.get(deciding) is None:
         title, why = METRICS[deciding].title, _why_none(result, deciding)
         return f"{_scope(result)}, no candidate has a {title}: {why}."
-    if is_whole(best, result.answered_most):
+    if is_whole(best, most_answered(result)):
         said = f"{_scope(result)}, {_lead(result, best, bar)}."
     else:
         said = f"{_scope(result)}, {_part(result, best, bar)}."
@@ -177,7 +177,7 @@ def _lead(result: ExperimentResult, best: Candidate, bar: Candidate | None) -> s
     figures = _joined([f"{METRICS[m].title} {figure(best.metrics, m)}" for m in shown])
     if bar is None or bar.metrics.get(deciding) is None:
         return f"{best.name} answers best{quality}: {figures}"
-    if not is_whole(bar, result.answered_most):
+    if not is_whole(bar, most_answered(result)):
         return (
             f"{best.name} answers best{quality}: {figures}; no baseline answered all,"
             f" and {bar.name}'s {_over_its_own(bar, deciding)} cannot be held against it"

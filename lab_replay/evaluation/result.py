@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from labline.engine.errors import LablineError
 from labline.engine.named_modules import nearest
 from labline.lab_replay.evaluation.metrics import DEFAULT_METRICS, METRICS
-from labline.lab_replay.evaluation.ranking import ranking
 from labline.lab_replay.evaluation.time_kind import Clock
 
 RESULT = "result.json"  # the file in the folder of a run
@@ -253,17 +252,3 @@ class ExperimentResult(_Model):
                 f"{source} is not a result that this version reads",
                 "run the experiment again: labline lab run",
             ) from error
-
-    def ranked(self, kind: str | None = None, metric: str | None = None) -> list[Candidate]:
-        """Return the candidates, the best by `metric` first; None: the first of the metrics.
-
-        Those that answered fewer events come after those that answered more, and those without a
-        figure last; see `ranking`.
-        """
-        wanted = [c for c in self.candidates if kind in (None, c.kind)]
-        return ranking(wanted, metric or self.metrics[0], self.answered_most)
-
-    @property
-    def answered_most(self) -> int:
-        """Of how many labelled events the figures are whose candidate answered the most."""
-        return max((candidate.events for candidate in self.candidates), default=0)

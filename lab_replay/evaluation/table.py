@@ -6,7 +6,7 @@ from rich.text import Text
 
 from labline.lab_replay.evaluation.headline import figure
 from labline.lab_replay.evaluation.metrics import METRICS
-from labline.lab_replay.evaluation.ranking import is_whole, ranking
+from labline.lab_replay.evaluation.ranking import is_whole, most_answered, ranking, result_ranking
 from labline.lab_replay.evaluation.result import Candidate, Costs, ExperimentResult
 
 SHOWN_MAX = 30  # of a grid of hundreds the best; all are in the report
@@ -37,7 +37,7 @@ def result_table(result: ExperimentResult, costs: Costs | None = None) -> Table:
     if failed:
         table.add_column("learning\nraised", justify="right", min_width=6)
     best = best_figures(result)
-    for candidate in result.ranked()[:SHOWN_MAX]:
+    for candidate in result_ranking(result)[:SHOWN_MAX]:
         cells = [
             Text(figure(candidate.metrics, m), "bold green" if best[m] is candidate else "")
             for m in result.metrics
@@ -76,6 +76,6 @@ def best_figures(result: ExperimentResult) -> dict[str, Candidate | None]:
     found: dict[str, Candidate | None] = {}
     for metric in result.metrics:
         having = [c for c in result.candidates if c.metrics.get(metric) is not None]
-        whole = [c for c in having if is_whole(c, result.answered_most)]
+        whole = [c for c in having if is_whole(c, most_answered(result))]
         found[metric] = next(iter(ranking(whole, metric)), None)
     return found

@@ -13,6 +13,7 @@ from labline.engine.errors import LablineError
 from labline.engine.workspace.check import field_types
 from labline.lab_replay.evaluation.headline import verdict
 from labline.lab_replay.evaluation.prediction_log import NEVER, PredictionLog
+from labline.lab_replay.evaluation.ranking import result_ranking
 from labline.lab_replay.evaluation.result import Candidate, Costs, ExperimentResult
 from labline.lab_replay.experiments.columns import FrameKind as FrameKind
 from labline.lab_replay.experiments.columns import (
@@ -126,7 +127,7 @@ def result_frame(
     result: ExperimentResult, costs: Costs | None = None, as_: FrameKind = "polars"
 ) -> Any:
     """Return a row a model, the best first: metrics, cost, money, verdicts."""
-    columns = by_name([_model_row(result, one, costs) for one in result.ranked()])
+    columns = by_name([_model_row(result, one, costs) for one in result_ranking(result)])
     held: dict[str, Held] = dict.fromkeys(
         (*result.metrics, "cost", "incumbent_cost", "us_per_event"), "number"
     )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from labline.lab_replay.evaluation.headline import figure, headline
 from labline.lab_replay.evaluation.metrics import METRICS
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
+from labline.lab_replay.evaluation.ranking import result_ranking
 from labline.lab_replay.evaluation.result import Costs, ExperimentResult
 from labline.lab_replay.experiments.frames import (
     FrameKind,
@@ -87,7 +88,7 @@ class Outcome(NamedTuple):
             f"<tr><td>{escape(one.name)}</td>"
             + "".join(f"<td>{figure(one.metrics, m)}</td>" for m in metrics)
             + f"<td>{one.events:,}</td></tr>"
-            for one in self.result.ranked()[:SHOWN_MAX]
+            for one in result_ranking(self.result)[:SHOWN_MAX]
         )
         return (
             f"<p>{escape(headline(self.result))}</p>"

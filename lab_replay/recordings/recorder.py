@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, Protocol
 
 from confluent_kafka import KafkaException
 
@@ -45,12 +45,20 @@ from labline.lab_replay.recordings.unfinished import (
     recording_ranges,
 )
 
-if TYPE_CHECKING:
-    from labline.lab_replay.recordings.recording import Recording
-
 __all__ = ["is_recorded", "record", "recording_ranges"]
 
 Told = Callable[[int], None]
+
+
+class Predecessor(Protocol):
+    """An earlier recording of the same topics, which the new one begins with."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it holds."""
+
+    def records(self, topic: str, partition: int) -> Iterator[list[Record]]:
+        """Yield a partition's records in the order of offsets."""
 
 
 def record(
@@ -61,7 +69,7 @@ def record(
     since: Sequence[str] = (),
     until: Sequence[str] = (),
     redactors: Mapping[str, Redactor] | None = None,
-    extends: "Recording | None" = None,
+    extends: Predecessor | None = None,
     progress: Told | None = None,
 ) -> Manifest:
     """Record `topics` into a folder or URL, or go on where that was cut off.

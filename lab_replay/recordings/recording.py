@@ -13,7 +13,6 @@ from labline.engine.core.record import Record
 from labline.engine.errors import LablineError
 from labline.lab_replay.recordings.container import HEAD, Block, decode_block
 from labline.lab_replay.recordings.format_1 import read_rows
-from labline.lab_replay.recordings.recorder import record
 from labline.lab_replay.recordings.recording_format import (
     Manifest,
     PartitionFile,
@@ -23,8 +22,6 @@ from labline.lab_replay.recordings.recording_format import (
     read_manifest,
 )
 from labline.lab_replay.recordings.storage import Store
-
-__all__ = ["Recording", "record"]
 
 HASHED_BYTES = 1024 * 1024
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from labline.engine.core.kinds import KINDS
 from labline.engine.core.moment import in_words
 from labline.lab_replay.evaluation.headline import figure, money_sentence, percent
-from labline.lab_replay.evaluation.ranking import is_whole
+from labline.lab_replay.evaluation.ranking import is_whole, most_answered, result_ranking
 from labline.lab_replay.evaluation.result import Candidate, ExperimentResult
 from labline.lab_replay.evaluation.time_kind import day_of
 from labline.lab_replay.reports.line_answers import CHAMPION
@@ -125,10 +125,10 @@ def _quality(facts: LineFacts, champion: Candidate) -> str:
 
 def _best_baseline(result: ExperimentResult, metric: str) -> Candidate | None:
     """Return the baseline with the best figure, of those that have one over all of the events."""
-    best = next(iter(result.ranked("baseline", metric)), None)
+    best = next(iter(result_ranking(result, "baseline", metric)), None)
     if best is None or best.metrics.get(metric) is None:
         return None
-    return best if is_whole(best, result.answered_most) else None
+    return best if is_whole(best, most_answered(result)) else None
 
 
 def render_line(facts: LineFacts) -> str:

@@ -30,6 +30,7 @@ from labline.lab_replay.evaluation.headline import (
     verdict,
 )
 from labline.lab_replay.evaluation.metrics import METRICS
+from labline.lab_replay.evaluation.ranking import result_ranking
 from labline.lab_replay.evaluation.result import Candidate, Costs, ExperimentResult, Figures, Part
 from labline.lab_replay.evaluation.table import best_figures
 from labline.lab_replay.evaluation.time_kind import Clock, minute_of
@@ -84,13 +85,13 @@ def render(result: ExperimentResult, costs: Costs | None = None) -> str:
 def view(result: ExperimentResult, costs: Costs | None = None) -> dict[str, Any]:
     """Return what the parts of a page show of a result."""
     drawn = strokes(result.candidates)
-    candidates, baselines = result.ranked("candidate"), result.ranked("baseline")
+    candidates, baselines = result_ranking(result, "candidate"), result_ranking(result, "baseline")
     shown = [*candidates[:CURVES_SHOWN], *baselines[:BASELINES_SHOWN]]
     curved = [one for one in (*candidates[:CURVES_MAX], *baselines) if one.windows]
     pictured = [*candidates[:PLOTS_SHOWN], *baselines[:1]]
     return {
         "result": result,
-        "ranked": result.ranked(),
+        "ranked": result_ranking(result),
         "measures": METRICS,
         "best": best_figures(result),
         "strokes": drawn,
@@ -197,7 +198,7 @@ def _verdicts(candidates: list[Candidate], clock: Clock) -> list[dict[str, Any]]
 
 def _costly(result: ExperimentResult) -> list[tuple[Candidate, float, float, str]]:
     """Return what decisions would have cost, the dearest filling the strip, and today's place."""
-    priced = [one for one in result.ranked() if one.money is not None]
+    priced = [one for one in result_ranking(result) if one.money is not None]
     most = max((max(c.money.total, c.money.incumbent) for c in priced if c.money), default=1.0)
     return [
         (one, bar(one.money.total, most), bar(one.money.incumbent, most), saving(one.money))

@@ -6,8 +6,8 @@ from confluent_kafka import Producer, TopicPartition
 from labline.engine.broker.clients import admin_client, producer_config
 from labline.engine.broker.reader import partition_offsets
 from labline.engine.errors import LablineError
-from labline.lab_replay.recordings.recorder import recording_ranges
-from labline.lab_replay.recordings.recording import Recording, record
+from labline.lab_replay.recordings.recorder import record, recording_ranges
+from labline.lab_replay.recordings.recording import Recording
 from labline.lab_replay.recordings.redact import Redactor
 from labline.schemas.avro import Schema
 from tests.broker.recorded import after, create, held, publish

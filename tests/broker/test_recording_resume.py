@@ -12,7 +12,8 @@ from labline.engine.broker.clients import admin_client, producer_config
 from labline.engine.cli.main import app
 from labline.engine.errors import LablineError
 from labline.lab_replay.recordings.container import SYNC
-from labline.lab_replay.recordings.recording import Recording, record
+from labline.lab_replay.recordings.recorder import record
+from labline.lab_replay.recordings.recording import Recording
 from labline.lab_replay.recordings.recording_format import UNFINISHED, partition_path
 from tests.broker.recorded import after, create, held
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.broker
 
 KILLED = """
 import os, signal, sys
-from labline.lab_replay.recordings.recording import record
+from labline.lab_replay.recordings.recorder import record
 done = 0
 def told(offsets):
     global done

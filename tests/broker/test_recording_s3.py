@@ -9,7 +9,8 @@ from labline.engine.broker.clients import admin_client, producer_config
 from labline.engine.core.record import Record
 from labline.engine.errors import LablineError
 from labline.lab_replay.recordings.container import BLOCK_RECORDS
-from labline.lab_replay.recordings.recording import Recording, record
+from labline.lab_replay.recordings.recorder import record
+from labline.lab_replay.recordings.recording import Recording
 from tests.broker.s3_server import S3Server
 
 pytestmark = pytest.mark.broker

@@ -10,7 +10,8 @@ from labline.engine.broker.clients import admin_client, producer_config
 from labline.engine.cli.main import app
 from labline.engine.core.record import Record
 from labline.engine.errors import LablineError
-from labline.lab_replay.recordings.recording import Recording, record
+from labline.lab_replay.recordings.recorder import record
+from labline.lab_replay.recordings.recording import Recording
 from labline.lab_replay.recordings.recording_format import (
     Manifest,
     partition_path,

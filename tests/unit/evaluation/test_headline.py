@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from labline.lab_replay.evaluation.headline import headline, money_sentence, verdict
+from labline.lab_replay.evaluation.ranking import result_ranking
 from labline.lab_replay.evaluation.result import Candidate, Counts, ExperimentResult, Versus
 
 MANY = 1_000_000
@@ -29,7 +30,7 @@ BASE = one("base", "baseline", 0.6)
 def test_where_none_answered_all_the_one_that_answered_most_is_named() -> None:
     found = result(one("gave-up", "candidate", 0.3, 1_000, stopped_at=1_000),
                    one("ran", "candidate", 0.5, 998_000), BASE)  # fmt: skip
-    assert [c.name for c in found.ranked()] == ["base", "ran", "gave-up"]
+    assert [c.name for c in result_ranking(found)] == ["base", "ran", "gave-up"]
     assert headline(found) == (
         "Over 1,000,000 labelled events, no candidate answered all; ran answered 998,000:"
         " log loss 0.5000, which cannot be held against base's 0.6000 over 1,000,000."

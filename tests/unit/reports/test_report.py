@@ -12,6 +12,7 @@ from rich.console import Console
 
 from labline.engine.errors import LablineError
 from labline.lab_replay.evaluation.headline import headline
+from labline.lab_replay.evaluation.ranking import result_ranking
 from labline.lab_replay.evaluation.result import (
     Bin,
     Candidate,
@@ -144,7 +145,7 @@ def test_when_labels_came_is_told_as_it_was() -> None:
 def test_who_answered_less_cannot_lead() -> None:
     picky = candidate("picky", "candidate", 0.1, 0.99).model_copy(update={"events": 400})
     one = result(picky, TREE, RATE)
-    assert [found.name for found in one.ranked()] == ["tree", "rate", "picky"]
+    assert [found.name for found in result_ranking(one)] == ["tree", "rate", "picky"]
     assert "tree answers best, ahead of the best baseline" in headline(one)
     best = best_figures(one)["log_loss"]
     assert best is not None
