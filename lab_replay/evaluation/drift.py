@@ -1,148 +1,109 @@
 """Where the inputs changed, and where a candidate's errors did.
 
-Inputs are compared window with window, not event by event: what goes up and down within a window
-(the hour of the day) is no change. Numbers of events, not times, make a window, so that every one
-can tell as much.
+`replay.rows` gives every event's features to `InputDrift` while a history is folded;
+`experiments.measure` asks `error_drift` about each candidate. Both take the detector that the
+experiment declares; a mark says which one it was, with its parameters.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labline.engine.core.features import Features
 from labline.engine.core.kinds import KINDS
+from labline.engine.drift.detector import Detector
 from labline.lab_replay.evaluation.answers import answered
 from labline.lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
+from labline.lab_replay.evaluation.losses import Floats
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Drift
 
-WINDOW_EVENTS = 5_000
-STABILITY_MAX = 0.25  # of the population stability index: above it, custom calls a shift major
-NUMBER_BINS = 10
-CATEGORIES_MAX = 20
-SHARE_MIN = 1e-4  # an empty bin counts as this much
 ERROR_BLOCK = 64  # labels whose mean loss is one value for the detector
 DRIFTS_MAX = 100
 
 
 class InputDrift:
-    """Watches features over event time.
-
-    Holds one window of values, and for each feature the shares of its bins in the window that it
-    is compared with: the first one since its last change. The index is the population stability
-    index over deciles of that window (of text: its commonest values), missing values a bin of
-    their own.
+    """Watches features over event time; at most `DRIFTS_MAX` marks are kept.
 
     Parameters
     ----------
-    names
-        The features to watch.
+    detectors
+        By feature. One that watches numbers is not shown missing values.
 
     Examples
     --------
-    >>> watched = InputDrift(["wind"], window_events=200)
+    >>> from labline.engine.drift.detector import declared_detector
+    >>> wind = declared_detector({"detector": "population_stability", "window_events": 200})
+    >>> drift = InputDrift({"wind": wind})
     >>> for hour in range(800):
-    ...     watched.add({"wind": hour % 24 + (0 if hour < 400 else 40)}, hour)
-    >>> watched.found
-    (Drift(what='wind', event_time_ms=400),)
+    ...     drift.add({"wind": hour % 24 + (0 if hour < 400 else 40)}, hour)
+    >>> [(mark.what, mark.event_time_ms) for mark in drift.marks]
+    [('wind', 400)]
     """
 
-    def __init__(self, names: Sequence[str], window_events: int = WINDOW_EVENTS) -> None:
-        self._names, self._window_events = tuple(names), window_events
-        self._values: dict[str, list[Any]] = {name: [] for name in names}
-        self._start_ms = 0
-        self._events = 0
-        self._reference: dict[str, _Shares] = {}
-        self._found: list[Drift] = []
+    def __init__(self, detectors: Mapping[str, Detector]) -> None:
+        self._watched = [(name, each, each.start()) for name, each in detectors.items()]
+        self._marks: list[Drift] = []
+        delay = max((each.detection_delay for each in detectors.values()), default=0)
+        self._times: deque[int] = deque(maxlen=delay + 1)
 
-    def add(self, features: Mapping[str, Any], event_time_ms: int) -> None:
-        """Take an event's features; those missing count as missing."""
-        if not self._events:
-            self._start_ms = event_time_ms
-        self._events += 1
-        for name, values in self._values.items():
-            values.append(features.get(name))
-        if self._events == self._window_events:
-            self._close()
+    def add(self, features: Features, event_time_ms: int) -> None:
+        """Take an event's features; those that are not there count as missing."""
+        self._times.append(event_time_ms)
+        for name, declared, detector in self._watched:
+            value = features.get(name)
+            if value is None and declared.values != "any":
+                continue
+            detector.update(value)
+            if detector.drift_detected and len(self._marks) < DRIFTS_MAX:
+                began_ms = self._times[-1 - declared.detection_delay]
+                self._marks.append(Drift(what=name, event_time_ms=began_ms, detector=str(declared)))
 
     @property
-    def found(self) -> tuple[Drift, ...]:
-        """The changes so far, each at the start of the window that differed; `DRIFTS_MAX` most."""
-        return tuple(self._found[:DRIFTS_MAX])
-
-    def _close(self) -> None:
-        for name, values in self._values.items():
-            before = self._reference.get(name)
-            if before is None or before.index(values) > STABILITY_MAX:
-                self._reference[name] = _Shares(values)
-                if before is not None and len(self._found) < DRIFTS_MAX:
-                    self._found.append(Drift(what=name, event_time_ms=self._start_ms))
-            values.clear()
-        self._events = 0
+    def marks(self) -> tuple[Drift, ...]:
+        """The changes so far, each where it began as far as its detector knows."""
+        return tuple(self._marks)
 
 
-class _Shares:
-    """How the values of one window spread over bins."""
+def error_drift(log: PredictionLog, name: str, declared: Detector) -> tuple[Drift, ...]:
+    """Return where a detector saw a candidate's bounded loss change, in the order of labels.
 
-    def __init__(self, values: Sequence[Any]) -> None:
-        there = [value for value in values if value is not None]
-        self._numbers = all(isinstance(value, (int, float)) for value in there)
-        if self._numbers:
-            inner = np.arange(1, NUMBER_BINS) / NUMBER_BINS
-            numbers = np.array(there, np.float64)
-            self._edges = np.unique(np.quantile(numbers, inner)) if there else np.empty(0)
-            self._bins = 2 * len(self._edges) + 2
-        else:
-            common = Counter(map(str, there)).most_common(CATEGORIES_MAX)
-            self._places = {value: place for place, (value, _) in enumerate(common)}
-            self._bins = len(self._places) + 2
-        self._shares = self._spread(values)
-
-    def index(self, values: Sequence[Any]) -> float:
-        """Return the population stability index of other values against these."""
-        now = self._spread(values)
-        return float(((now - self._shares) * np.log(now / self._shares)).sum())
-
-    def _spread(self, values: Sequence[Any]) -> NDArray[np.float64]:
-        """Return the share of each bin; the last is that of missing values."""
-        there = [value for value in values if value is not None]
-        if self._numbers and all(isinstance(value, (int, float)) for value in there):
-            # on an edge is a bin of its own: most of some columns is one value
-            numbers = np.array(there, np.float64)
-            below = np.searchsorted(self._edges, numbers, side="left")
-            bins = below + np.searchsorted(self._edges, numbers, side="right")
-        elif self._numbers:
-            bins = np.zeros(len(there), np.intp)
-        else:
-            rest = len(self._places)
-            bins = np.array([self._places.get(str(value), rest) for value in there], np.intp)
-        counts = np.bincount(bins, minlength=self._bins).astype(np.float64)
-        counts[-1] += len(values) - len(there)
-        return np.maximum(counts / max(len(values), 1), SHARE_MIN)
-
-
-def error_drift(log: PredictionLog, name: str) -> tuple[Drift, ...]:
-    """Return where ADWIN saw a candidate's bounded loss change, in the order of labels.
-
-    It is told the means of `ERROR_BLOCK` labels, because single losses that hang together look
-    like changes to it. Times are event times, of the last event of the block that showed it.
+    It is shown the means of `ERROR_BLOCK` labels, from 0 to 1, because single losses that hang
+    together look like changes to it. Times are event times, of the last event of the block that
+    showed the change.
 
     Examples
     --------
+    >>> from labline.engine.drift.detector import declared_detector
     >>> label = np.zeros(20_000)
     >>> score = np.where(np.arange(20_000) < 10_000, 0.1, 0.8)
     >>> log = PredictionLog(np.arange(20_000), label, {"linear": score})
-    >>> [drift.what for drift in error_drift(log, "linear")]
+    >>> [drift.what for drift in error_drift(log, "linear", declared_detector("adwin"))]
     ['error rises']
     """
     if not KINDS[log.kind].learns_labels:
         return ()
-    import labline.engine.models.lazy_imports  # noqa: F401
+    losses, rows = _relative_losses(log, name)
+    whole = len(losses) // ERROR_BLOCK * ERROR_BLOCK
+    detector = declared.start()
+    marks: list[Drift] = []
+    for block, mean in enumerate(losses[:whole].reshape(-1, ERROR_BLOCK).mean(axis=1).tolist()):
+        before = detector.estimation
+        detector.update(mean)
+        if detector.drift_detected and len(marks) < DRIFTS_MAX:
+            what = "error rises" if detector.estimation > before else "error falls"
+            at = log.event_time_ms[rows[(block + 1) * ERROR_BLOCK - 1]]
+            marks.append(Drift(what=what, event_time_ms=int(at), detector=str(declared)))
+    return tuple(marks)
 
-    from river.drift import ADWIN
 
+def _relative_losses(log: PredictionLog, name: str) -> tuple[Floats, NDArray[np.intp]]:
+    """Return a candidate's losses as shares of the largest, in the order of labels, and whose.
+
+    An absolute error counts up to the 99th percentile; there is nothing of a model that ran away.
+    """
     loss = loss_of(log.kind)
     rows = log.label_rows()
     score, label = log.scores[name][rows], log.label[rows]
@@ -153,16 +114,6 @@ def error_drift(log: PredictionLog, name: str) -> tuple[Drift, ...]:
         with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away
             bound = float(np.quantile(np.abs(score - label), 0.99)) or 1.0
         if not np.isfinite(bound):
-            return ()
+            return np.empty(0), rows[:0]
     losses = bounded_losses(score, label, loss, bound) / widest_difference(log.kind, loss, bound)
-    whole = len(losses) // ERROR_BLOCK * ERROR_BLOCK
-    detector: Any = ADWIN()  # type: ignore[no-untyped-call]
-    found: list[Drift] = []
-    for block, mean in enumerate(losses[:whole].reshape(-1, ERROR_BLOCK).mean(axis=1).tolist()):
-        before = detector.estimation
-        detector.update(mean)
-        if detector.drift_detected and len(found) < DRIFTS_MAX:
-            what = "error rises" if detector.estimation > before else "error falls"
-            at = log.event_time_ms[rows[(block + 1) * ERROR_BLOCK - 1]]
-            found.append(Drift(what=what, event_time_ms=int(at)))
-    return tuple(found)
+    return losses, rows

@@ -92,10 +92,17 @@ class Versus(_Model):
 
 
 class Drift(_Model):
-    """A change that a drift detector saw: in a feature or in a candidate's error."""
+    """A change that a drift detector saw: in a feature or in a candidate's error.
+
+    Attributes
+    ----------
+    detector
+        Its name and parameters; empty in results of before they were said.
+    """
 
     what: str
     event_time_ms: int
+    detector: str = ""
 
 
 class Money(_Model):

@@ -11,12 +11,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StringConstraints,
     field_validator,
     model_validator,
 )
 
 from labline.engine.core.duration import Duration, parse_duration_ms
+from labline.engine.drift.detector import Detector, declared_detector
 from labline.engine.errors import LablineError
 from labline.engine.named_modules import nearest
 from labline.lab_replay.evaluation.metrics import METRICS
@@ -29,6 +31,7 @@ CANDIDATES_MAX = 500
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=-]{0,99}$")]
 Recipe = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Value = str | int | float | bool | None
+DeclaredDetector = Annotated[Detector, BeforeValidator(declared_detector), PlainSerializer(str)]
 _ROWS = re.compile(r"([1-9][0-9]{0,11}) rows?")
 
 
@@ -50,6 +53,29 @@ class Wanted(_Declared):
         if not isinstance(told, dict):
             raise ValueError("write a recipe, or recipe: and grid:")  # noqa: TRY004  # pydantic's
         return told
+
+
+class Detection(_Declared):
+    """Which drift detectors look for changes: by name, or as a mapping with parameters.
+
+    Parameters
+    ----------
+    inputs
+        Of each numeric feature (and text, where the detector can watch any value).
+    errors
+        Of each candidate's bounded loss, as means of 64 labels.
+    """
+
+    inputs: DeclaredDetector = Field(
+        default_factory=lambda: declared_detector("population_stability")
+    )
+    errors: DeclaredDetector = Field(default_factory=lambda: declared_detector("adwin"))
+
+    @model_validator(mode="after")
+    def _of_their_values(self) -> "Detection":
+        if self.inputs.values == "shares":
+            raise ValueError(f"inputs: {self.inputs} watches shares from 0 to 1, as errors: are")
+        return self
 
 
 class Range(_Declared):
@@ -99,6 +125,8 @@ class Experiment(_Declared):
         How many events at the start are learned but not counted.
     early_stop
         Whether a candidate that is certainly worse than a baseline is given up.
+    drift
+        What looks for changes of the inputs, and of the candidates' errors.
     """
 
     name: Name
@@ -116,6 +144,7 @@ class Experiment(_Declared):
     label_horizon: Duration | None = None
     warm_up: Annotated[int, Field(ge=0)] = 0
     early_stop: bool = False
+    drift: Detection = Field(default_factory=Detection)
 
     @field_validator("metrics")
     @classmethod

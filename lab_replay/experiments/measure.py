@@ -92,7 +92,7 @@ def _candidates(
             "slices": slices[name],
             "versus": verdicts.get(name, ()),
             "otherwise": otherwise[name].metrics if otherwise else None,
-            "drift": error_drift(log, name) if name in verdicts else (),
+            "drift": error_drift(log, name, experiment.drift.errors) if name in verdicts else (),
             "state_bytes": None if None in sizes else sum(size or 0 for size in sizes),
             "stopped_at": min(stops, default=None),
             "learn_failed": sum(walk.learn_failed for walk in walks),

@@ -68,6 +68,7 @@ def trial_of(
         experiment.delay_ms,
         slices_of(experiment, line, source),
         reference_of(experiment, line, source),
+        experiment.drift.inputs,
     )
 
 

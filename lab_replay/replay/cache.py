@@ -47,6 +47,8 @@ class Cache:
 
     def __init__(self, folder: Path, trial: Trial) -> None:
         self._folder = folder / trial_digest(trial)
+        detectors = [f"{name} {each}" for name, each in trial.input_detectors().items()]
+        self._detectors = _digest("\n".join(detectors))[:16]  # other marks, the same scores
         self._once = secrets.token_hex(8)
 
     def missing(self, unit: Unit) -> Unit | None:
@@ -55,7 +57,9 @@ class Cache:
         rows = all(self._rows_path(partition).is_file() for partition in unit.partitions)
         if not left and rows:
             return None
-        if left and unit.reference is not None:  # what others are measured by is walked with them
+        if not left:  # only the rows are missing
+            return replace(unit, models={}, reference=None)
+        if unit.reference is not None:  # what others are measured by is walked with them
             left = {unit.reference: unit.models[unit.reference], **left}
         return replace(unit, models=left)
 
@@ -80,7 +84,7 @@ class Cache:
             name: Slices(arrays.pop(f"slice-{number}"), tuple(names))
             for number, (name, names) in enumerate(told["slices"].items())
         }
-        drift = tuple(Drift(what=what, event_time_ms=time_ms) for what, time_ms in told["drift"])
+        drift = tuple(Drift(**mark) for mark in told["drift"])
         return Rows(Columns(**arrays, slices=slices, drift=drift), told["counts"], told["pass_s"])
 
     def _put_rows(self, partition: int, columns: Columns, outcome: Outcome) -> None:
@@ -94,19 +98,18 @@ class Cache:
             "slices": {name: slices.names for name, slices in columns.slices.items()},
             "counts": outcome.counts[partition],
             "pass_s": outcome.pass_s / share,
-            "drift": [[drift.what, drift.event_time_ms] for drift in columns.drift],
+            "drift": [mark.model_dump() for mark in columns.drift],
         }
         _save(path, arrays, told)
 
     def _rows_path(self, partition: int) -> Path:
-        return self._folder / f"rows-{partition}.npz"
+        return self._folder / f"rows-{partition}-{self._detectors}.npz"
 
     def _path(self, unit: Unit, name: str) -> Path:
         recipe = unit.models[name]
         if is_name(recipe):  # its code may change under the same name
             recipe += self._once
-        digest = hashlib.sha256(recipe.encode()).hexdigest()[:32]
-        return self._folder / unit.scope / f"{digest}.npz"
+        return self._folder / unit.scope / f"{_digest(recipe)}.npz"
 
 
 def trial_digest(trial: Trial) -> str:
@@ -124,6 +127,10 @@ def trial_digest(trial: Trial) -> str:
         "environment": environment(),
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return _digest(text)
+
+
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

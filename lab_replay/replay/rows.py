@@ -66,8 +66,7 @@ class Rows:
         self._label, self._label_time_ms, self._label_place = array("d"), array("q"), array("q")
         self._labels = 0
         self._slices = {name: _Slicing(name) for name in trial.slices}
-        features = trial.line.features
-        self._drift = InputDrift((*features.numeric, *features.categorical))
+        self._drift = InputDrift(trial.input_detectors())
 
     def __len__(self) -> int:
         return len(self._offset)
@@ -133,7 +132,7 @@ class Rows:
             _padded(self._label_place, missing),
             np.frombuffer(self._append_ms, np.int64),
             {name: slicing.slices() for name, slicing in self._slices.items()},
-            self._drift.found,
+            self._drift.marks,
         )
 
 

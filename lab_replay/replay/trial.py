@@ -7,6 +7,8 @@ from typing import Any
 from labline.engine.core.kinds import BINARY, KINDS
 from labline.engine.core.line import Line
 from labline.engine.core.spec import Learner, Slot, Spec
+from labline.engine.drift.detector import Detector
+from labline.engine.drift.detectors.population_stability import PopulationStability
 from labline.engine.errors import LablineError
 from labline.engine.models.control.configuration import CANDIDATE
 from labline.lab_replay.recordings.recording import Recording
@@ -34,6 +36,8 @@ class Trial:
         Features by whose values the events are told apart.
     reference
         A model; others that are certainly worse are given up. None: all are walked to the end.
+    input_detector
+        What watches the numeric features for a change.
     """
 
     recording: Recording
@@ -45,6 +49,14 @@ class Trial:
     delay_ms: int | None = None
     slices: Sequence[str] = ()
     reference: str | None = None
+    input_detector: Detector = field(default_factory=PopulationStability)
+
+    def input_detectors(self) -> dict[str, Detector]:
+        """Return what watches each feature: text only what can watch values of any kind."""
+        features = self.line.features
+        text = self.input_detector if self.input_detector.values == "any" else PopulationStability()
+        numbers = dict.fromkeys(features.numeric, self.input_detector)
+        return numbers | dict.fromkeys(features.categorical, text)
 
     def spec(self, recorder: Learner) -> Spec:
         """Return the task's configuration: one slot, which writes down what happens."""

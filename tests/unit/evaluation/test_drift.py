@@ -3,16 +3,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from labline.engine.drift.detector import declared_detector
+from labline.engine.drift.detectors.population_stability import PopulationStability
 from labline.lab_replay.evaluation.drift import DRIFTS_MAX, InputDrift, error_drift
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 
 
 def watch(columns: dict[str, list[Any]], window_events: int = 500) -> list[tuple[str, int]]:
-    watched = InputDrift(list(columns), window_events)
+    detector = PopulationStability(window_events=window_events)
+    watched = InputDrift(dict.fromkeys(columns, detector))
     for time, row in enumerate(zip(*columns.values(), strict=True)):
         values = {n: v for n, v in zip(columns, row, strict=True) if v is not None}
         watched.add(values, time)
-    return [(drift.what, drift.event_time_ms) for drift in watched.found]
+    return [(drift.what, drift.event_time_ms) for drift in watched.marks]
 
 
 def test_each_kind_of_change_is_found_once_and_where_it_was() -> None:
@@ -46,10 +49,35 @@ def test_errors_that_rise_and_fall(kind: str) -> None:
     level = np.where(np.arange(30_000) // 10_000 == 1, 0.7, 0.2)
     score = level + rng.uniform(-0.1, 0.1, 30_000)
     log = PredictionLog(np.arange(30_000), np.zeros(30_000), {"x": score}, kind=kind)
-    found = error_drift(log, "x")
+    adwin = declared_detector("adwin")
+    found = error_drift(log, "x", adwin)
     assert [drift.what for drift in found] == ["error rises", "error falls"]
     assert [drift.event_time_ms // 10_000 for drift in found] == [1, 2]
-    assert error_drift(log, "x") == found
+    assert error_drift(log, "x", adwin) == found
     still = PredictionLog(np.arange(30_000), np.zeros(30_000), {"x": 0 * score + 0.3}, kind=kind)
-    assert error_drift(still, "x") == ()
-    assert error_drift(PredictionLog([1], [np.nan], {"x": [1.0]}, kind="anomaly"), "x") == ()
+    assert error_drift(still, "x", adwin) == ()
+    odd = PredictionLog([1], [np.nan], {"x": [1.0]}, kind="anomaly")
+    assert error_drift(odd, "x", adwin) == ()
+
+
+@pytest.mark.parametrize("detector", ["page_hinkley", "kswin", "hddm_a", "hddm_w"])
+def test_every_detector_of_errors_sees_a_rise_and_a_fall(detector: str) -> None:
+    rng = np.random.default_rng(11)
+    level = np.where(np.arange(60_000) // 20_000 == 1, 0.9, 0.1)
+    score = level + rng.uniform(-0.05, 0.05, 60_000)
+    log = PredictionLog(np.arange(60_000), np.zeros(60_000), {"x": score})
+    marks = error_drift(log, "x", declared_detector(detector))
+    assert {mark.detector.partition("(")[0] for mark in marks} == {detector}
+    assert error_drift(log, "x", declared_detector(detector)) == marks
+    risen = [mark for mark in marks if mark.event_time_ms // 20_000 == 1]
+    fallen = [mark for mark in marks if mark.event_time_ms // 20_000 == 2]
+    assert risen[0].what == "error rises"
+    assert fallen[0].what == "error falls"
+
+
+def test_numbers_have_gaps_that_a_detector_of_numbers_is_not_shown() -> None:
+    drift = InputDrift({"x": declared_detector("kswin")})
+    for n in range(4_000):
+        drift.add({} if n % 2 else {"x": float(n >= 2_000) * 10 + n % 7}, n)
+    assert [mark.what for mark in drift.marks][:1] == ["x"]
+    assert 2_000 <= drift.marks[0].event_time_ms < 2_400
