@@ -10,6 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 POLL_S = 0.05
+PROC = Path("/proc")  # not there on macOS
+EXEC_POLL_S = 0.001
+EXEC_TIMEOUT_S = 10.0
 LINE_MAX_CHARACTERS = 300
 
 # The shell lets go of Java at once, so no parent is left that would have to reap it.
@@ -48,19 +51,31 @@ def is_alive(pid: int, mark: str) -> bool:
     >>> is_alive(os.getpid(), "no such mark")
     False
     """
+    return mark in (_arguments(PROC / str(pid)) if (PROC / "self").exists() else _listed(pid))
+
+
+def _arguments(process: Path) -> str:
+    """Return the arguments of a process, none if it has ended.
+
+    In the moment in which a process becomes another program it has no arguments either, but a
+    program; that moment is waited out.
+    """
+    deadline = time.monotonic() + EXEC_TIMEOUT_S
     try:
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        while time.monotonic() < deadline:
+            arguments = (process / "cmdline").read_bytes()
+            if arguments:
+                return arguments.decode(errors="replace")
+            (process / "exe").readlink()  # there is none of what has ended
+            time.sleep(EXEC_POLL_S)
     except OSError:
-        if Path("/proc/self").exists():
-            return False
-        listed = subprocess.run(
-            ["ps", "-ww", "-o", "command=", "-p", str(pid)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        arguments = listed.stdout
-    return mark in arguments
+        pass
+    return ""
+
+
+def _listed(pid: int) -> str:
+    command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def terminate(pid: int, mark: str, patience_s: float) -> None:
