@@ -25,6 +25,9 @@ from labline.schemas.constraints import record_check
 from labline.schemas.decoder import compile_decoder
 from labline.schemas.shape import expand
 from labline.schemas.varint import varint
+from tests.slices import part
+
+pytestmark = pytest.mark.slice
 
 FLIGHTS = Path(__file__).parents[2] / "examples/flights/schemas"
 START = 3
@@ -56,7 +59,11 @@ KINDS: dict[str, tuple[Any, Any, Any]] = {  # type, words for it, its values
     "enum": ({"type": "enum", "symbols": ["A", "B", "C"]}, st.just({}), st.sampled_from("ABC")),
     "fixed": ({"type": "fixed", "size": 3}, LIMITED, st.binary(min_size=3, max_size=3)),
 }
-many = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(
+    max_examples=part(100, of=400),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 def oracle(schema: Schema) -> DecodeBody:

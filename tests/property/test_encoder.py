@@ -31,6 +31,9 @@ from labline.schemas.constraints import record_check
 from labline.schemas.encoder import compile_encoder
 from labline.schemas.shape import expand
 from labline.schemas.varint import varint
+from tests.slices import part
+
+pytestmark = pytest.mark.slice
 
 # a numpy float32 beside the greatest double says that, and compares rightly
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
@@ -219,7 +222,7 @@ def parsed(document: dict[str, Any]) -> Schema:
 
 MANY = settings(
     deadline=None,
-    max_examples=200,
+    max_examples=part(50, of=200),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

@@ -16,6 +16,9 @@ from river.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from labline.engine.models.estimators import Select
 from labline.engine.models.fast.model import Twin, twin_of
 from tests.estimator_state import same, score, walk
+from tests.slices import part
+
+pytestmark = pytest.mark.slice
 
 Event = tuple[bool, dict[Any, Any], Any]  # learn it or only score it, features, label
 NUMBERS, CATEGORIES = ("x", "a_v", "z"), ("a", "a_b")  # a's "b_u" is a_b's "u", its "v" a number
@@ -179,7 +182,11 @@ mad = stream(features(odd_numbers, [categories["text"]] * 2)) | stream(
     features(odd_numbers, [categories["odd"]] * 2),
     st.one_of(st.booleans(), st.sampled_from([0, 1, 2, None, "late", 1.5])),
 )
-slow = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(
+    max_examples=part(25, of=100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

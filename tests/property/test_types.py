@@ -14,6 +14,7 @@ from labline.schemas.shape import expand
 from labline.schemas.source import source_of
 from labline.schemas.types import model_of
 from tests.property.test_encoder import changed, data, documents, parsed, places
+from tests.slices import part
 
 ROOT = Path(__file__).parents[2]
 FLIGHTS, ENGINE = ROOT / "examples/flights/schemas", ROOT / "schemas/avsc"
@@ -109,8 +110,9 @@ def check_verdict(schema: Schema, models: tuple[type[BaseModel], ...], datum: An
             assert schema.encode(dumped) == schema.encode(datum)
 
 
+@pytest.mark.slice
 @given(cases())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=part(40, of=150), deadline=None, suppress_health_check=list(HealthCheck))
 def test_one_verdict(case: tuple[Schema, Any]) -> None:
     schema, datum = case
     check_verdict(schema, (model_of(schema), written(schema)), datum)
