@@ -1,13 +1,13 @@
 """The examples in Java, compiled and run on the wheel's JDK with jars from Maven Central."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from labline.engine.broker.servers.jars import Package, java, kept_or_fetched
+from labline.engine.broker.servers.jars import java
+from tests.broker.jars import fetched
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "java"
 POM = {"m": "http://maven.apache.org/POM/4.0.0"}
@@ -15,11 +15,6 @@ POM = {"m": "http://maven.apache.org/POM/4.0.0"}
 COMPILER = "org.eclipse.jdt:ecj:3.46.100"
 LEVEL = "-17"  # the pom's; `--release` needs files that only a JDK has
 TIMEOUT_S = 120
-# Resolved together: what is named first decides on versions, as in a pom.
-FETCH = """
-import json, sys, jgo
-print(json.dumps([str(jar) for jar in jgo.build("+".join(sys.argv[1:])).all_jars]))
-"""
 
 
 class Done(NamedTuple):
@@ -43,7 +38,7 @@ class Programs:
 
 def compiled(classes: Path) -> Programs:
     """Compile the examples as their README says; the compiler must have nothing to remark."""
-    (ecj,) = _fetched("ecj", [COMPILER])
+    (ecj,) = fetched("ecj", COMPILER)
     jars, sources = os.pathsep.join(map(str, libraries())), sorted(EXAMPLES.glob("*.java"))
     done = _java("-jar", ecj, LEVEL, "-cp", jars, "-d", classes, *sources)
     assert done == (0, "", "")
@@ -64,7 +59,7 @@ PARTS = ("groupId", "artifactId", "version")
 
 def libraries() -> list[Path]:
     """Return the examples' jars, and those that they need."""
-    return _fetched("java-examples", dependencies())
+    return fetched("java-examples", *dependencies())
 
 
 def _java(*arguments: str | Path) -> Done:
@@ -73,14 +68,3 @@ def _java(*arguments: str | Path) -> Done:
         capture_output=True, text=True, check=False, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)
-
-
-def _fetched(folder: str, coordinates: list[str]) -> list[Path]:
-    return kept_or_fetched(
-        Package(folder, folder, coordinates, 30, FETCH, _place, "LL-BROKER-DOWNLOAD", "")
-    )
-
-
-def _place(jars: list[Path], folder: Path) -> None:
-    for jar in jars:
-        shutil.copyfile(jar, folder / jar.name)

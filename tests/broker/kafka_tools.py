@@ -1,28 +1,18 @@
 """Kafka's own command line tools: what labline says is checked against them."""
 
-import json
 import os
 import re
-import shutil
 import subprocess
-import sys
-import tempfile
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-from labline.engine.broker.servers.jars import KAFKA_VERSION, cache_folder, java
+from labline.engine.broker.servers.jars import KAFKA_VERSION, java
+from tests.broker.jars import fetched
 
 COORDINATE = f"org.apache.kafka:kafka-tools:{KAFKA_VERSION}"
 GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 CONSOLE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 GET_OFFSETS = "org.apache.kafka.tools.GetOffsetShell"
 TIMEOUT_S = 120
-
-# jgo talks on both streams: it runs in a process of its own
-_FETCH = (
-    "import json, sys, jgo; print(json.dumps([str(j) for j in jgo.build(sys.argv[1]).all_jars]))"
-)
 
 
 class GroupRow(NamedTuple):
@@ -37,36 +27,10 @@ class GroupRow(NamedTuple):
     consumer_id: str | None
 
 
-@cache
-def tools_folder() -> Path:
-    """Return the folder with the tools' jars, fetched from Maven Central the first time."""
-    folder = cache_folder() / f"kafka-tools-{KAFKA_VERSION}"
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder.parent) as scratch:
-        environment = {
-            **os.environ,
-            "JAVA_HOME": str(java().parent.parent),
-            "M2_REPO": str(Path(scratch) / "maven"),
-            "JGO_CACHE_DIR": str(Path(scratch) / "jgo"),
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", _FETCH, COORDINATE],
-            env=environment, capture_output=True, text=True, check=True, timeout=900,
-        )  # fmt: skip
-        staged = Path(scratch) / "staged"
-        staged.mkdir()
-        for jar in json.loads(done.stdout.splitlines()[-1]):
-            shutil.copy(jar, staged)
-        if not folder.is_dir():
-            staged.rename(folder)  # whole or not at all
-    return folder
-
-
 def run_tool(main_class: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run one of Kafka's tools to its end."""
-    command = [str(java()), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{tools_folder()}/*"]
+    jars = os.pathsep.join(map(str, fetched(f"kafka-tools-{KAFKA_VERSION}", COORDINATE)))
+    command = [str(java()), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", jars]
     done = subprocess.run(
         [*command, main_class, *arguments],
         capture_output=True, text=True, check=False, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL,

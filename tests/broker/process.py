@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
+
 T = TypeVar("T")
 TIMEOUT_S = 240.0  # of anything here; a noisy machine needs far less
 POLL_S = 0.05
@@ -107,13 +109,12 @@ class Process:
 
     def await_freeze(self) -> None:
         """Wait until it has stopped itself with SIGSTOP."""
-        asked = ["ps", "-o", "stat=", "-p", str(self.pid)]
 
-        def frozen() -> bool:
+        def stopped() -> bool:
             assert self.is_running(), f"it ended\n{self.said()}"
-            return subprocess.run(asked, capture_output=True, check=False).stdout[:1] == b"T"
+            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
 
-        until(f"process {self.pid} has stopped itself", frozen)
+        until(f"process {self.pid} has stopped itself", stopped)
 
     def is_running(self) -> bool:
         """Tell whether it has not ended."""

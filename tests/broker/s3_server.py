@@ -1,7 +1,6 @@
 """A real server that speaks S3: S3Proxy over a folder, on loopback, run by the wheel's Java."""
 
 import secrets
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -9,35 +8,15 @@ from types import TracebackType
 from typing import Self
 
 from labline.engine.broker.servers import ports
-from labline.engine.broker.servers.jars import Package, java, kept_or_fetched
+from labline.engine.broker.servers.jars import java
 from labline.engine.broker.servers.java_process import java_environment
 from labline.engine.broker.servers.server_properties import HOST
+from tests.broker.jars import fetched
 
 VERSION = "4.1.0"
 READY_TIMEOUT_S = 60.0
 POLL_S = 0.05
 QUIET = '<configuration><root level="OFF"/></configuration>'
-
-
-def _place(jars: list[Path], folder: Path) -> str | None:
-    for jar in jars:
-        shutil.copyfile(jar, folder / jar.name)
-    return None
-
-
-JARS = Package(
-    title=f"S3Proxy {VERSION}",
-    folder=f"s3proxy-{VERSION}",
-    coordinates=[f"org.gaul:s3proxy:{VERSION}"],
-    size_mb=57,
-    script="""
-import json, sys, jgo
-print(json.dumps([str(jar) for jar in jgo.build(sys.argv[1]).all_jars]))
-""",
-    place=_place,
-    code="LL-S3-DOWNLOAD",
-    instead="leave out the tests that need it",
-)
 
 
 class S3Server:
@@ -67,7 +46,7 @@ class S3Server:
 
     def __enter__(self) -> Self:
         self._data.mkdir(parents=True, exist_ok=True)
-        jars = kept_or_fetched(JARS)
+        jars = fetched(f"s3proxy-{VERSION}", f"org.gaul:s3proxy:{VERSION}")
         settings = self._folder / "s3proxy.properties"
         settings.write_text(self._settings())
         logging = self._folder / "logback.xml"

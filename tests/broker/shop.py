@@ -1,11 +1,9 @@
 """A small workspace of one line on two topics of the broker, and the lab's commands in it."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 from confluent_kafka import Producer
@@ -14,8 +12,8 @@ from labline.engine.broker.clients import producer_config
 from labline.engine.models.control.signing import generate
 from labline.engine.workspace.workspace import Workspace
 from labline.schemas.avro import Schema
-from tests.broker.process import TIMEOUT_S
 from tests.broker.recorded import create
+from tests.command import labline
 
 PARTITIONS = 2
 NOON_MS = 1_700_000_000_000
@@ -95,16 +93,10 @@ class Shop:
             producer.poll(0)
         assert producer.flush(30) == 0
 
-    def run(
-        self, *arguments: str, code: int = 0, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, code: int = 0, **environment: str) -> CompletedProcess[str]:
         """Run the command in a folder that is not the workspace."""
-        done = subprocess.run(
-            [sys.executable, "-m", "labline.engine.cli.main", *arguments, "-w", str(self.root)],
-            env={**os.environ, "LABLINE_BOOTSTRAP_SERVERS": self.bootstrap, **environment},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            timeout=TIMEOUT_S,
-        )  # fmt: skip
+        environment = {"LABLINE_BOOTSTRAP_SERVERS": self.bootstrap, **environment}
+        done = labline(*arguments, "-w", str(self.root), **environment)
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stderr}"
         return done
 

@@ -5,8 +5,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from labline.engine.broker.servers import apicurio, jars, java_server
 from labline.engine.errors import LablineError
 from labline.engine.workspace.workspace import Workspace
 from tests.broker.process import until
+from tests.command import labline
 
 pytestmark = pytest.mark.broker
 SCHEMA = {"type": "record", "name": "R", "fields": [{"name": "x", "type": "int"}]}
@@ -156,11 +155,6 @@ def test_a_failing_download_is_a_clear_error(
     assert raised.value.code == "LL-REGISTRY-DOWNLOAD"
     assert "schema_registry" in raised.value.remedy
     assert "://" not in str(raised.value)
-
-
-def labline(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "labline.engine.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
 
 
 def test_the_commands_start_find_and_stop_both(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from labline.engine.broker.clients import admin_client, producer_config
 from labline.engine.broker.reader import read_range
 from labline.engine.broker.servers import embedded, folder, jars
 from labline.engine.errors import LablineError
+from tests.command import labline
 
 pytestmark = pytest.mark.broker
 
@@ -78,7 +79,7 @@ def test_a_second_start_returns_the_same(root: Path) -> None:
 def test_two_processes_that_start_at_once_share_one_broker(root: Path) -> None:
     embedded.stop(root)
     code = (
-        "import sys; from pathlib import Path; from labline.engine.broker import embedded; "
+        "import sys; from pathlib import Path; from labline.engine.broker.servers import embedded; "
         "print(embedded.start(Path(sys.argv[1])).pid)"
     )
     starts = [
@@ -187,11 +188,6 @@ def test_a_failing_download_is_a_clear_error(
     assert "Maven Central" in raised.value.remedy
     assert "://" not in str(raised.value)
     assert jars.kept(jars.KAFKA_JARS) == []
-
-
-def labline(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "labline.engine.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
 
 
 def test_the_commands_start_find_and_stop_it(root: Path) -> None:

@@ -235,11 +235,23 @@ def test_a_model_by_name_is_found_in_the_workspace(shop: Shop) -> None:
     module.parent.mkdir()
     module.write_text(MODEL)
     ours, _ = shop.replay(shop.events)
-    theirs, _ = shop.replay(shop.events, "their.models:plain")
+    theirs = replay_as_process(shop, "their.models:plain")
     assert metrics(theirs) == metrics(ours)
     module.write_text(MODEL.replace("LogisticRegression()", "LogisticRegression(l2=0.5)"))
-    other, _ = shop.replay(shop.events, "their.models:plain")
+    other = replay_as_process(shop, "their.models:plain")
     assert metrics(other) != metrics(ours)
+
+
+def replay_as_process(shop: Shop, model: str) -> Any:
+    """Return the result of a replay in a process that imports the user's module anew."""
+    words = ("lab", "replay", shop.events, "--recipe", model, "--json", "-w", str(shop.root))
+    done = subprocess.run(
+        [sys.executable, "-m", "labline.engine.cli.main", *words],
+        env={**os.environ, "LABLINE_BOOTSTRAP_SERVERS": shop.bootstrap},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def metrics(result: Any) -> Any:

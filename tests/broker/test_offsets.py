@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from datetime import date
 from functools import partial
@@ -22,6 +20,7 @@ from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.kafka_tools import GROUPS, run_tool
 from tests.broker.process import until
 from tests.broker.written import decoded
+from tests.command import labline
 from tests.crash.pair import Pair, check_journal, members
 
 LAST = date(2013, 1, 3)
@@ -44,10 +43,7 @@ def shift(
 def command(factory: Factory, line: str, *more: str) -> tuple[int, str]:
     """Run ``labline factory offsets``; return its exit code and what it printed."""
     place = ["-w", str(factory.workspace.root), "--bootstrap", factory.bootstrap]
-    command = [sys.executable, "-m", "labline.engine.cli.main", "factory", "offsets", line]
-    done = subprocess.run(
-        [*command, *place, *more], capture_output=True, text=True, check=False, timeout=120
-    )
+    done = labline("factory", "offsets", line, *place, *more)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -6,7 +6,6 @@ Moments are chosen by what is committed and by where a transaction stands, never
 import json
 import random
 import signal
-import subprocess
 import urllib.request
 from collections import Counter
 from datetime import date
@@ -14,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from labline.engine.factory.exits import EXIT_CUT
@@ -140,10 +140,10 @@ def scorer_pids(port: int) -> list[int]:
 
 def is_gone(pid: int) -> bool:
     """Tell whether a process has ended, be it that nobody has taken note yet."""
-    done = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()[:1] in ("", "Z")
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_rebalances_in_mid_run_change_nothing(
