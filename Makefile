@@ -74,7 +74,7 @@ faults: $(READY)
 	$(BIN)/python -m tests.faults
 
 chaos: $(READY)
-	$(BIN)/pytest -m chaos
+	LABLINE_TESTS_WHOLE=1 $(BIN)/pytest -m "chaos or slice"
 
 lock:
 	printf 'hatchling>=1.27\neditables\n' | uv pip compile pyproject.toml - --universal \
