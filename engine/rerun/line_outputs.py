@@ -14,7 +14,7 @@ from typing import NamedTuple
 from labline.engine.broker.reader import partition_offsets, read_range
 from labline.engine.core.journal import Entry
 from labline.engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission, Record
-from labline.engine.rerun.output_records import KINDS, emission_source, fields, is_same, source_of
+from labline.engine.rerun.output_records import OUTPUTS, emission_source, fields, is_same, source_of
 from labline.topics.naming import line_topics
 
 NO_RECORD: Record = (-1, -1, None, None, None)
@@ -220,7 +220,7 @@ class LineOutputs:
         known = refolded if "offset" in refolded else written
         source = f"{known.get('topic')}[{known.get('partition')}]@{known.get('offset')}"
         return Difference(
-            what=KINDS[kind],
+            what=OUTPUTS[kind],
             topic=self._topics[kind],
             partition=self._partition,
             offset=-1 if record is None else record[0],

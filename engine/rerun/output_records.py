@@ -18,15 +18,19 @@ from labline.schemas.framing import Headers
 Source: TypeAlias = tuple[str, int, int]
 
 #: Kinds of output, as people are told them.
-KINDS = {ANSWER: "answer", SHADOW: "shadow score", DEAD_LETTER: "dead letter"}
+OUTPUTS = {ANSWER: "answer", SHADOW: "shadow score", DEAD_LETTER: "dead letter"}
 DECODE: Mapping[str, Callable[[bytes | None], Answer | Shadow | Rejection]] = {
     ANSWER: decode_answer,
     SHADOW: decode_shadow,
 }
+NO_SOURCE: Source = ("", -1, -1)
 
 
 def source_of(kind: str, record: Record) -> Source:
-    """Return from which input topic, partition and offset a written record comes."""
+    """Return from which input topic, partition and offset a written record comes.
+
+    An intruder that holds no score, where there should be one, comes from nowhere: `NO_SOURCE`.
+    """
     if kind == DEAD_LETTER:
         headers = dict(record[4] or ())
         topic, partition, offset = (
@@ -35,7 +39,7 @@ def source_of(kind: str, record: Record) -> Source:
         return topic.decode(errors="replace"), _number(partition), _number(offset)
     score = DECODE[kind](record[3])
     if isinstance(score, Rejection):
-        return str(None), -1, -1  # an intruder's
+        return NO_SOURCE
     return score.topic, score.partition, score.offset
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from labline.engine.core.record import ANSWER, DEAD_LETTER, Emission, Record
 from labline.engine.rerun.line_outputs import LineOutputs
-from labline.engine.rerun.output_records import KINDS, emission_source, fields, is_same, source_of
+from labline.engine.rerun.output_records import OUTPUTS, emission_source, fields, is_same, source_of
 from labline.engine.rerun.source_pairs import SourcePairs
 from labline.lab_replay.parity.differences.table import DifferenceTable
 from labline.schemas.framing import Headers
@@ -41,7 +41,7 @@ class Alignment:
     ) -> None:
         self._outputs, self._table, self._floor = outputs, table, floor
         self._pairs = {
-            kind: SourcePairs(outputs, kind, partial(self._add_extra, kind)) for kind in KINDS
+            kind: SourcePairs(outputs, kind, partial(self._add_extra, kind)) for kind in OUTPUTS
         }
         self._time_ms = 0
 
@@ -62,7 +62,7 @@ class Alignment:
                 written = refolded if same else comparable_fields(kind, *record[2:])
             if kind == ANSWER:
                 self._time_ms = fields(kind, key, value)["event_time_ms"]
-            self._table.add(KINDS[kind], self._time_ms, written, refolded)
+            self._table.add(OUTPUTS[kind], self._time_ms, written, refolded)
 
     def finish(self, ends: Mapping[str, int], read_on: bool) -> None:
         """Count what was written for sources below `ends` and does not come from folding."""
@@ -74,7 +74,7 @@ class Alignment:
         topic, _, offset = source_of(kind, record)
         if self._floor.get(topic, offset) <= offset < ends.get(topic, offset + 1):
             time_ms = fields(kind, record[2], record[3]).get("event_time_ms", self._time_ms)
-            self._table.add(KINDS[kind], time_ms, comparable_fields(kind, *record[2:]), None)
+            self._table.add(OUTPUTS[kind], time_ms, comparable_fields(kind, *record[2:]), None)
 
 
 def comparable_fields(
