@@ -143,6 +143,7 @@ ANOMALY = REGRESSION._replace(
     baselines=(("constant", "ConstantScore()"),),
 )
 
+DEFAULT_KIND: Final = BINARY.name  # of a line that does not say its kind
 #: The table, by the name that a line declares.
 KINDS: Final[Mapping[str, LineKind]] = {
     kind.name: kind for kind in (BINARY, MULTICLASS, REGRESSION, ANOMALY)

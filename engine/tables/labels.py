@@ -1,12 +1,13 @@
 """What kind of line a label makes, and what its words mean: as they tell, unless a person said."""
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from labline.engine.core import kinds
 from labline.engine.core.line import Kind
 from labline.engine.tables.columns import Column
 
-KINDS: tuple[Kind, ...] = ("binary", "multiclass", "regression", "anomaly")
-YES_NO: tuple[Kind, ...] = ("binary", "anomaly")
+KIND_NAMES: tuple[Kind, ...] = get_args(Kind)
+YES_NO = tuple(name for name in KIND_NAMES if kinds.KINDS[name].truth is kinds.Truth.YES_NO)
 TRUE_WORDS = frozenset({"1", "1.0", "true", "t", "yes", "y"})
 FALSE_WORDS = frozenset({"0", "0.0", "false", "f", "no", "n"})
 CLASSES_MAX = 50
@@ -63,11 +64,11 @@ def truth_of(label: Column, kind: Kind | None = None, yes: str | None = None) ->
         others = tuple(word for word in words if word != yes)
         if yes not in words or not others:
             return _NOT_YES_NO
-        return Truth("anomaly" if kind == "anomaly" else "binary", (yes,), others)
+        return Truth(kind if kind in YES_NO else "binary", (yes,), others)
     kind = kind or _kind(label)
     if kind in YES_NO:
         return _yes_or_no(kind, words)
-    if kind == "regression":
+    if kinds.KINDS[kind].predicts_number:
         return Truth(kind) if _is_number(label) else "is to be a number"
     if not (2 <= len(words) <= CLASSES_MAX and all(len(w) <= CLASS_NAME_MAX for w in words)):
         return f"is to have 2 to {CLASSES_MAX} different values, none longer than {CLASS_NAME_MAX}"

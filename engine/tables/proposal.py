@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple, Self
 
+from labline.engine.core.kinds import DEFAULT_KIND
 from labline.engine.errors import LablineError
 from labline.engine.tables.columns import EVENT_TIME, Column, free_name
 from labline.engine.tables.fields import (
@@ -81,7 +82,7 @@ class Proposal(NamedTuple):
     @property
     def kind(self) -> str:
         """The kind of line."""
-        return str(self.line.get("kind", "binary"))
+        return str(self.line.get("kind", DEFAULT_KIND))
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
@@ -171,9 +172,9 @@ class _Made:
     def line(self) -> dict[str, Any]:
         """Return the line."""
         truth = self.found.truth
-        kind = truth.kind if truth else self.roles.kind or "binary"
+        kind = truth.kind if truth else self.roles.kind or DEFAULT_KIND
         line: dict[str, Any] = {"name": self.name}
-        if kind != "binary":
+        if kind != DEFAULT_KIND:
             line["kind"] = kind
         if truth and truth.classes:
             line["classes"] = list(truth.classes)

@@ -8,10 +8,11 @@ import re
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from labline.engine.core.kinds import KINDS
 from labline.engine.core.line import Kind
 from labline.engine.tables.columns import EVENT_TIME, field_names
 from labline.engine.tables.csv_text import SEPARATORS_IN_WORDS
-from labline.engine.tables.labels import FALSE_WORDS, KINDS, TRUE_WORDS, YES_NO
+from labline.engine.tables.labels import FALSE_WORDS, KIND_NAMES, TRUE_WORDS, YES_NO
 from labline.engine.tables.table import Table
 
 ID_NAMES = frozenset({"id", "event_id", "uuid"})
@@ -35,7 +36,7 @@ class Roles(NamedTuple):
     label_true
         The label's word for yes; None: as `labline.engine.tables.labels` knows it.
     kind
-        Of the line, one of `KINDS`; None: as the label's words tell.
+        Of the line, one of `KIND_NAMES`; None: as the label's words tell.
     time_format
         Of `time` and `label_time`; None: as their cells tell.
     zone
@@ -82,10 +83,10 @@ def kind_of(word: str | None, table: Table) -> Kind | None:
     LablineError
         ``-KIND``.
     """
-    kind = next((kind for kind in KINDS if kind == word), None)
+    kind = next((kind for kind in KIND_NAMES if kind == word), None)
     if word is not None and kind is None:
         raise table.refusal(
-            "KIND", f"{word[:40]!r} is no kind of line", f"there are {', '.join(KINDS)}"
+            "KIND", f"{word[:40]!r} is no kind of line", f"there are {', '.join(KIND_NAMES)}"
         )
     return kind
 
@@ -116,7 +117,7 @@ def roles_of(table: Table, said: Roles, *, needs_label: bool) -> Roles:
         return next(free, None)
 
     label = guessed(roles.label, LABEL_NAMES)
-    if label is None and needs_label and roles.kind != "anomaly":
+    if label is None and needs_label and (roles.kind is None or KINDS[roles.kind].learns_labels):
         label = _last_if_truth(table, taken)
     _check_kind(table, roles, label)
     identity = guessed(None, ID_NAMES)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from labline.engine.core.kinds import DEFAULT_KIND, KINDS
 from labline.engine.core.line import Kind
 from labline.engine.errors import LablineError
 
@@ -21,7 +22,7 @@ def first_experiment(line: dict[str, Any]) -> str:
     LablineError
         ``LL-INIT-FEATURES`` when an anomaly line would have no number.
     """
-    features, kind = line["features"], line.get("kind", "binary")
+    features, kind = line["features"], line.get("kind", DEFAULT_KIND)
     recipes = _recipes(kind, features["numeric"] + features["time"], features["categorical"])
     listed = "".join(f"  {key}: >-\n    {recipe}\n" for key, recipe in recipes.items())
     return f"""\
@@ -33,16 +34,17 @@ recipes:
 
 
 def _recipes(kind: Kind, numbers: list[str], words: list[str]) -> dict[str, str]:
-    if kind == "anomaly":
+    row = KINDS[kind]
+    if not row.learns_labels:
         return _detectors(numbers)
     scaled = f"({_select(numbers)} | StandardScaler())" if numbers else ""
     one_hot = f"({_select(words)} | OneHotEncoder())" if words else ""
     both = f"({' + '.join(part for part in (one_hot, scaled) if part)})"
-    if kind == "regression":
+    if row.predicts_number:
         tree = "HoeffdingTreeRegressor(grace_period=100)"
         linear = f"{both} | LinearRegression(optimizer=SGD(0.01))"
         return {"linear": linear} | _if(numbers, {"hoeffding-tree": tree})
-    first, last = ("logistic", "Logistic") if kind == "binary" else ("softmax", "Softmax")
+    first, last = ("logistic", "Logistic") if row.decides else ("softmax", "Softmax")
     tree = "HoeffdingTreeClassifier(grace_period=100, leaf_prediction='mc')"
     return {first: f"{both} | {last}Regression(optimizer=SGD(0.01))"} | _if(
         numbers, {"hoeffding-tree": tree, "naive-bayes": "StandardScaler() | GaussianNB()"}

@@ -135,11 +135,11 @@ optional = {features["optional"]}  # an event without another feature is a dead 
 
 
 def _learns(proposal: Proposal) -> bool:
-    return proposal.label_schema is not None or proposal.kind == "anomaly"
+    return proposal.label_schema is not None or not KINDS[proposal.kind].learns_labels
 
 
 def _how_it_learns(proposal: Proposal) -> str:
-    if proposal.kind == "anomaly":
+    if not KINDS[proposal.kind].learns_labels:
         return ", then learns it: the higher the score, the odder"
     return "; learns from its label" if proposal.label_schema is not None else ""
 
@@ -155,7 +155,7 @@ def _kind(line: dict[str, Any]) -> str:
 def _decision(kind: str) -> str:
     if not KINDS[kind].probable:
         return "# [decision]\n# threshold = 1.0  # yes from this score on; without one never\n"
-    whose = "probability" if kind == "binary" else "probability of the best class"
+    whose = "probability" if KINDS[kind].decides else "probability of the best class"
     return f"[decision]\nthreshold = 0.5  # the answer is yes from this {whose} on\n"
 
 

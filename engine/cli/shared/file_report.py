@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.markup import escape
 from rich.table import Table
 
+from labline.engine.core.kinds import KINDS
 from labline.engine.tables.columns import Column
 from labline.engine.tables.proposal import Proposal
 from labline.engine.workspace.scaffold import SMALL_ROWS
@@ -80,17 +81,19 @@ def init_table(file: str, proposal: Proposal, columns: Mapping[str, Column]) -> 
 
 def label_in_words(proposal: Proposal) -> str:
     """Return what a label says, for a person."""
-    if proposal.kind == "multiclass":
+    kind = KINDS[proposal.kind]
+    if kind.has_classes:
         return f"one of the classes {', '.join(proposal.line['classes'])}"
-    return "a number" if proposal.kind == "regression" else "yes or no"
+    return "a number" if kind.predicts_number else "yes or no"
 
 
 def _label_checks(proposal: Proposal) -> Iterator[str]:
     assert proposal.label_schema is not None
     roles, words = proposal.roles, label_in_words(proposal)
-    if proposal.kind == "multiclass":
+    kind = KINDS[proposal.kind]
+    if kind.has_classes:
         words += "; if one of them means yes, say --label-true"
-    elif proposal.kind == "regression":
+    elif kind.predicts_number:
         words += "; if its values are classes, say --kind multiclass"
     else:
         csv = proposal.label_schema["fields"][-1]["csv"]
