@@ -104,7 +104,7 @@ def run(
         typer.Option(
             "--mlflow/--no-mlflow",
             help="Log each candidate to MLflow (MLFLOW_TRACKING_URI, or else a sqlite file)."
-            " Not said: where it is installed, once.",
+            " By default, where MLflow is installed.",
             show_default=False,
         ),
     ] = None,
@@ -114,7 +114,7 @@ def run(
     """Replay history over an experiment's recipes; table, report, registered versions."""
     from labline.engine.workspace.workspace import Workspace
     from labline.lab_replay.experiments.experiment import Experiment
-    from labline.lab_replay.experiments.mlflow_place import is_installed, not_installed
+    from labline.lab_replay.experiments.mlflow_sink import is_installed, not_installed
 
     if mlflow and not is_installed():
         raise not_installed()
@@ -127,7 +127,7 @@ def run(
     _show(result, folder, as_json)
     _register(result, space)
     if mlflow or (mlflow is None and is_installed()):  # last: what it cannot log is shown by now
-        _log_to_mlflow(result, folder, space.state_dir, again=bool(mlflow))
+        _log_to_mlflow(result, folder, space.state_dir)
 
 
 def _history(space: "Workspace", declared: "Experiment", recording: str | None) -> "History":
@@ -193,35 +193,20 @@ def _register(result: "ExperimentResult", space: "Workspace") -> None:
         typer.echo(f"{name}: registered as {version.label}", err=True)
 
 
-def _log_to_mlflow(
-    result: "ExperimentResult", folder: Path, state_dir: Path, *, again: bool
-) -> None:
-    """Log a result, unless this one is known to be there; `again`: whatever is known."""
-    from labline.lab_replay.evaluation.result import RESULT
-    from labline.lab_replay.experiments.mlflow_place import (
-        how_to_look,
-        is_logged,
-        mark_logged,
+def _log_to_mlflow(result: "ExperimentResult", folder: Path, state_dir: Path) -> None:
+    """Log a result; what is there already is not logged twice."""
+    from labline.lab_replay.experiments.mlflow_sink import (
+        command_to_look,
+        log_experiment,
         tracking_uri_of,
     )
     from labline.lab_replay.experiments.run import REPORT, load_costs
 
-    uri, files = tracking_uri_of(state_dir), (RESULT, REPORT)
-    if again or not is_logged(folder, files, uri):
-        from labline.lab_replay.experiments.mlflow_log import log_experiment
-
-        with counting("logging to MLflow", len(result.candidates)) as progress:
-            runs = log_experiment(
-                result,
-                load_costs(folder),
-                folder / REPORT,
-                uri,
-                state_dir,
-                progress,
-            )
-        mark_logged(folder, files, uri, runs)
-    told = f"{len(result.candidates)} runs of {result.line}/{result.name}"
-    typer.echo(f"MLflow: {told}: {how_to_look(uri)}", err=True)
+    uri = tracking_uri_of(state_dir)
+    with counting("logging to MLflow", len(result.candidates)) as progress:
+        log_experiment(result, load_costs(folder), folder / REPORT, uri, state_dir, progress)
+    runs = f"{len(result.candidates)} runs of {result.line}/{result.name}"
+    typer.echo(f"MLflow: {runs}: {command_to_look(uri)}", err=True)
 
 
 def _show(result: "ExperimentResult", folder: Path, as_json: bool) -> None:

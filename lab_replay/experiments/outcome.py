@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
         tracking_uri
             None: ``MLFLOW_TRACKING_URI``, or else a sqlite file beside the experiments.
         """
-        from labline.lab_replay.experiments.mlflow_log import log_experiment
+        from labline.lab_replay.experiments.mlflow_sink import log_experiment
         from labline.lab_replay.experiments.run import REPORT
 
         return log_experiment(

@@ -20,9 +20,8 @@ from labline.lab_replay.evaluation.result import (
     Versus,
     Window,
 )
-from labline.lab_replay.experiments import mlflow_place
-from labline.lab_replay.experiments.mlflow_log import log_experiment
-from labline.lab_replay.experiments.mlflow_place import tracking_uri_of
+from labline.lab_replay.experiments import mlflow_sink
+from labline.lab_replay.experiments.mlflow_sink import log_experiment, tracking_uri_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own, of libraries that it uses
 
@@ -176,7 +175,7 @@ def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_insisting_without_the_extra_is_refused_before_any_work(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(mlflow_place, "find_spec", lambda _: None)
+    monkeypatch.setattr(mlflow_sink, "find_spec", lambda _: None)
     words = ["run", "nothing", "--workspace", str(tmp_path)]
     refused = CliRunner().invoke(app, ["lab", *words, "--mlflow"])
     assert isinstance(refused.exception, LablineError)
@@ -191,19 +190,15 @@ def test_mlflow_is_kept_short_and_quiet_and_left_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
-    from mlflow.store.db import utils as store
-
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "99")  # the user's word counts
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
-    before, tries = dict(os.environ), store.MAX_RETRY_COUNT
+    before = dict(os.environ)
     level = logging.getLogger("mlflow").level
-    with mlflow_place.gently("sqlite:///x.db"):
+    with mlflow_sink._quiet_mlflow():
         assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "99"
         assert int(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) <= 1
-        assert tries > store.MAX_RETRY_COUNT
         assert not logging.getLogger("mlflow.store.db").isEnabledFor(logging.WARNING)
     assert dict(os.environ) == before | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-    assert tries == store.MAX_RETRY_COUNT
     assert logging.getLogger("mlflow").level == level
 
 
@@ -212,35 +207,14 @@ def test_a_store_that_cannot_be_opened_is_one_line_without_secrets(
 ) -> None:
     pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
     (tmp_path / "m.db").mkdir()
-    for uri in (f"sqlite:///{tmp_path / 'm.db'}", "nonsense://me:secret@here/x?password=secret"):
+    (tmp_path / "n.db").write_text("no database at all, but long enough to be looked at" * 20)
+    for uri in (
+        f"sqlite:///{tmp_path / 'm.db'}",
+        f"sqlite:///{tmp_path / 'n.db'}",
+        "nonsense://me:secret@here/x?password=secret",
+    ):
         with pytest.raises(LablineError, match="LL-MLFLOW: MLflow at ") as refused:
             log_experiment(result(), tracking_uri=uri)
         assert "\n" not in refused.value.message
         assert "secret" not in str(refused.value)
     assert capfd.readouterr() == ("", "")
-
-
-def test_what_was_logged_is_known_by_content_and_place(tmp_path: Path) -> None:
-    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
-    store, files = f"sqlite:///{tmp_path / 'm.db'}", ("result.json", "report.html")
-    for name in files:
-        (tmp_path / name).write_text(name)
-
-    def known(uri: str = store) -> bool:
-        return mlflow_place.is_logged(tmp_path, files, uri)
-
-    assert not known()
-    runs = log_experiment(result(), tracking_uri=store)
-    mlflow_place.mark_logged(tmp_path, files, store, runs)
-    assert known()
-    assert not known(f"sqlite:///{tmp_path / 'other.db'}")
-    (tmp_path / "report.html").write_text("another")
-    assert not known()
-    mlflow_place.mark_logged(tmp_path, files, store, [*runs, "never-there"])
-    assert not known()
-    mlflow_place.mark_logged(tmp_path, files, "http://me:secret@runs.lan", runs)
-    assert known("http://you@runs.lan")
-    assert "secret" not in (tmp_path / "mlflow.json").read_text()
-    for spoilt in ("", "[]", "{}", '{"runs": 3}'):
-        (tmp_path / "mlflow.json").write_text(spoilt)
-        assert not known()
