@@ -169,7 +169,6 @@ def _replayed(
                 trial,
                 past.folder / declared.name,
                 scaled(progress, events, max(total, 1)),
-                source=source,
                 cache=past.cache,
                 scheduler=scheduler,
             )

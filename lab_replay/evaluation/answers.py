@@ -107,18 +107,6 @@ class LabelledAnswers:
         return values, place
 
 
-def answered(score: Floats) -> Booleans:
-    """Return which events have an answer.
-
-    Examples
-    --------
-    >>> answered(np.array([[0.5, 0.5], [np.nan, np.nan]])).tolist()
-    [True, False]
-    """
-    there: Booleans = ~np.isnan(score if score.ndim == 1 else score[:, 0])
-    return there
-
-
 def pieces(ends: Sequence[int]) -> Iterator[slice]:
     """Yield the stretches of events between ascending ends.
 

@@ -1,10 +1,25 @@
-"""Losses that cannot exceed a bound: what anytime-valid comparisons need."""
+"""Losses that cannot exceed a bound: what anytime-valid comparisons need.
+
+`compare` takes two candidates' differences from here, `drift` one candidate's losses, and the
+early stop of replays the losses of a block of labels. Labels come in the order in which they
+arrived, because that is when anybody could have known.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labline.engine.core.kinds import KINDS
 from labline.engine.errors import LablineError
-from labline.lab_replay.evaluation.losses import Floats, absolute_losses, brier_losses, log_losses
+from labline.lab_replay.evaluation.losses import (
+    Floats,
+    absolute_losses,
+    answered,
+    brier_losses,
+    log_losses,
+)
+from labline.lab_replay.evaluation.prediction_log import PredictionLog
 
 COMPARE_CLIP = 0.01  # of probabilities, for the logarithmic loss: it must be bounded
 BOUND_LABELS_MAX = 1_000  # at the beginning: they say how large an absolute error can count
@@ -120,3 +135,75 @@ def bounded_losses(score: Floats, label: Floats, loss: str, bound: float = 1.0) 
         return log_losses(score, label, COMPARE_CLIP)
     with np.errstate(over="ignore"):  # a model that ran away
         return absolute_losses(score, label, bound)
+
+
+class PairedLosses(NamedTuple):
+    """How two candidates differ at the labels of the events that both answered.
+
+    Attributes
+    ----------
+    rows
+        Of the log, in the order in which their labels arrived.
+    differences
+        The loss of the one less that of the other, none further from 0 than `widest`.
+    bound
+        No loss counts as larger; None where nothing says so, and nothing is compared.
+    """
+
+    loss: str
+    rows: NDArray[np.intp]
+    differences: Floats
+    bound: float | None
+    widest: float
+
+
+def paired_losses(
+    log: PredictionLog, name: str, other: str, loss: str | None, bound: float | None
+) -> PairedLosses:
+    """Return the differences of two candidates' bounded losses; parameters as in `compare`.
+
+    Raises
+    ------
+    LablineError
+        ``LL-COMPARE-LOSS``, ``LL-COMPARE-BOUND``.
+    """
+    loss, rows = loss_of(log.kind, loss), log.label_rows()
+    if bound is not None:
+        bound = bound_of(bound)
+    elif loss == "absolute":
+        bound, first = range_of_first(log.label[rows])
+        rows = rows[first:]
+    one, two = log.scores[name][rows], log.scores[other][rows]
+    both = answered(one) & answered(two)
+    one, two, rows = one[both], two[both], rows[both]
+    label, limit = log.label[rows], 1.0 if bound is None else bound
+    differences = bounded_losses(one, label, loss, limit) - bounded_losses(two, label, loss, limit)
+    widest = widest_difference(log.kind, loss, limit)
+    return PairedLosses(
+        loss,
+        rows,
+        # a row of probabilities may sum to a rounding more than 1
+        np.clip(differences, -widest, widest),
+        bound if loss == "absolute" else largest_loss(log.kind, loss),
+        widest,
+    )
+
+
+def relative_losses(log: PredictionLog, name: str) -> tuple[Floats, NDArray[np.intp]]:
+    """Return a candidate's losses as shares of the largest, in the order of labels, and whose.
+
+    An absolute error counts up to the 99th percentile; there is nothing of a model that ran away.
+    """
+    loss, rows = loss_of(log.kind), log.label_rows()
+    score = log.scores[name][rows]
+    there = answered(score)
+    score, rows = score[there], rows[there]
+    label, bound = log.label[rows], 1.0
+    if loss == "absolute" and len(rows):
+        with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away
+            bound = float(np.quantile(np.abs(score - label), 0.99)) or 1.0
+        if not np.isfinite(bound):
+            return np.empty(0), rows[:0]
+    return bounded_losses(score, label, loss, bound) / widest_difference(
+        log.kind, loss, bound
+    ), rows

@@ -6,8 +6,7 @@ The report of an experiment draws the bins; the metric `calibration_error` avera
 import numpy as np
 
 from labline.engine.core.kinds import KINDS
-from labline.lab_replay.evaluation.answers import answered
-from labline.lab_replay.evaluation.losses import Floats
+from labline.lab_replay.evaluation.losses import Floats, answered
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Bin
 

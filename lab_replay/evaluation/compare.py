@@ -8,16 +8,7 @@ from numpy.typing import NDArray
 
 from labline.engine.errors import LablineError
 from labline.engine.stats.sequential import ConfidenceSequence, Steps
-from labline.lab_replay.evaluation.answers import answered
-from labline.lab_replay.evaluation.bounded import (
-    bound_of,
-    bounded_losses,
-    largest_loss,
-    loss_of,
-    range_of_first,
-    widest_difference,
-)
-from labline.lab_replay.evaluation.losses import Floats
+from labline.lab_replay.evaluation.bounded import paired_losses
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Versus
 
@@ -82,40 +73,10 @@ def compare(
     >>> label = np.arange(2_000) % 2
     >>> sure, unsure = np.where(label, 0.9, 0.1), np.full(2_000, 0.5)
     >>> log = PredictionLog(np.arange(2_000), label, {"sure": sure, "unsure": unsure})
-    >>> found = compare(log, "sure", "unsure").versus
-    >>> found.verdict, round(found.difference, 2), found.bound
+    >>> versus = compare(log, "sure", "unsure").versus
+    >>> versus.verdict, round(versus.difference, 2), versus.bound
     ('better', -0.24, 1.0)
     """
-    loss = loss_of(log.kind, loss)
-    rows = _rows(log, name, other)
-    if bound is not None:
-        bound = bound_of(bound)
-    elif loss == "absolute":
-        bound, first = range_of_first(log.label[rows])
-        rows = rows[first:]
-    rows, differences = _differences(log, name, other, rows, loss, bound)
-    sequence = ConfidenceSequence(widest_difference(log.kind, loss, bound or 1.0), alpha)
-    steps = sequence.add(differences)
-    time_ms = log.label_time_ms[rows][steps.events - 1]
-    verdict, step = _verdict(steps)
-    found = Versus(
-        other=other,
-        loss=loss,
-        events=len(rows),
-        difference=float(differences.mean()) if len(rows) else 0.0,
-        low=sequence.low,
-        high=sequence.high,
-        alpha=alpha,
-        verdict=verdict,
-        decided_at=None if step is None else int(steps.events[step]),
-        decided_ms=None if step is None else int(time_ms[step]),
-        bound=bound if loss == "absolute" else largest_loss(log.kind, loss),
-    )
-    return Comparison(found, steps, time_ms)
-
-
-def _rows(log: PredictionLog, name: str, other: str) -> NDArray[np.intp]:
-    """Return the labelled rows, in label order, if both candidates are there."""
     for wanted in (name, other):
         if wanted not in log.scores:
             raise LablineError(
@@ -123,26 +84,25 @@ def _rows(log: PredictionLog, name: str, other: str) -> NDArray[np.intp]:
                 f"there is no candidate {wanted!r}",
                 f"name two of: {', '.join(log.scores)}",
             )
-    return log.label_rows()
-
-
-def _differences(
-    log: PredictionLog,
-    name: str,
-    other: str,
-    rows: NDArray[np.intp],
-    loss: str,
-    bound: float | None,
-) -> tuple[NDArray[np.intp], Floats]:
-    """Return the rows that both have an answer for, and loss less loss."""
-    one, two, label = log.scores[name][rows], log.scores[other][rows], log.label[rows]
-    both = answered(one) & answered(two)
-    one, two, label = one[both], two[both], label[both]
-    limit = 1.0 if bound is None else bound
-    differences = bounded_losses(one, label, loss, limit) - bounded_losses(two, label, loss, limit)
-    widest = widest_difference(log.kind, loss, limit)
-    # a row of probabilities may sum to a rounding more than 1
-    return rows[both], np.clip(differences, -widest, widest)
+    pair = paired_losses(log, name, other, loss, bound)
+    sequence = ConfidenceSequence(pair.widest, alpha)
+    steps = sequence.add(pair.differences)
+    time_ms = log.label_time_ms[pair.rows][steps.events - 1]
+    verdict, step = _verdict(steps)
+    outcome = Versus(
+        other=other,
+        loss=pair.loss,
+        events=len(pair.rows),
+        difference=float(pair.differences.mean()) if len(pair.rows) else 0.0,
+        low=sequence.low,
+        high=sequence.high,
+        alpha=alpha,
+        verdict=verdict,
+        decided_at=None if step is None else int(steps.events[step]),
+        decided_ms=None if step is None else int(time_ms[step]),
+        bound=pair.bound,
+    )
+    return Comparison(outcome, steps, time_ms)
 
 
 def _verdict(steps: Steps) -> tuple[Literal["better", "worse", "undecided"], int | None]:

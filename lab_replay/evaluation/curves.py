@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from labline.engine.core.kinds import KINDS
 from labline.engine.core.line import Costs
 from labline.engine.errors import LablineError
-from labline.lab_replay.evaluation.answers import LabelledAnswers, answered
+from labline.lab_replay.evaluation.answers import LabelledAnswers
 from labline.lab_replay.evaluation.figures import Scored, cumulative_figures, figures, metrics_for
-from labline.lab_replay.evaluation.losses import Floats
+from labline.lab_replay.evaluation.losses import Floats, answered
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Figures, Money, Part, Window
 

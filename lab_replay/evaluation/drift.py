@@ -8,15 +8,10 @@ experiment declares; a mark says which one it was, with its parameters.
 from collections import deque
 from collections.abc import Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
 from labline.engine.core.features import Features
 from labline.engine.core.kinds import KINDS
 from labline.engine.drift.detector import Detector
-from labline.lab_replay.evaluation.answers import answered
-from labline.lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
-from labline.lab_replay.evaluation.losses import Floats
+from labline.lab_replay.evaluation.bounded import relative_losses
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Drift
 
@@ -76,6 +71,7 @@ def error_drift(log: PredictionLog, name: str, declared: Detector) -> tuple[Drif
 
     Examples
     --------
+    >>> import numpy as np
     >>> from labline.engine.drift.detector import declared_detector
     >>> label = np.zeros(20_000)
     >>> score = np.where(np.arange(20_000) < 10_000, 0.1, 0.8)
@@ -85,7 +81,7 @@ def error_drift(log: PredictionLog, name: str, declared: Detector) -> tuple[Drif
     """
     if not KINDS[log.kind].learns_labels:
         return ()
-    losses, rows = _relative_losses(log, name)
+    losses, rows = relative_losses(log, name)
     whole = len(losses) // ERROR_BLOCK * ERROR_BLOCK
     detector = declared.start()
     marks: list[Drift] = []
@@ -97,23 +93,3 @@ def error_drift(log: PredictionLog, name: str, declared: Detector) -> tuple[Drif
             at = log.event_time_ms[rows[(block + 1) * ERROR_BLOCK - 1]]
             marks.append(Drift(what=what, event_time_ms=int(at), detector=str(declared)))
     return tuple(marks)
-
-
-def _relative_losses(log: PredictionLog, name: str) -> tuple[Floats, NDArray[np.intp]]:
-    """Return a candidate's losses as shares of the largest, in the order of labels, and whose.
-
-    An absolute error counts up to the 99th percentile; there is nothing of a model that ran away.
-    """
-    loss = loss_of(log.kind)
-    rows = log.label_rows()
-    score, label = log.scores[name][rows], log.label[rows]
-    there = answered(score)
-    score, label, rows = score[there], label[there], rows[there]
-    bound = 1.0
-    if KINDS[log.kind].predicts_number and len(rows):
-        with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away
-            bound = float(np.quantile(np.abs(score - label), 0.99)) or 1.0
-        if not np.isfinite(bound):
-            return np.empty(0), rows[:0]
-    losses = bounded_losses(score, label, loss, bound) / widest_difference(log.kind, loss, bound)
-    return losses, rows

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labline.lab_replay.evaluation.answers import LabelledAnswers, answered
-from labline.lab_replay.evaluation.losses import Floats, finite
+from labline.lab_replay.evaluation.answers import LabelledAnswers
+from labline.lab_replay.evaluation.losses import Floats, answered, finite
 from labline.lab_replay.evaluation.metrics import METRICS
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 

@@ -28,7 +28,7 @@ def threshold_of(line: Line) -> float:
     return THRESHOLD if line.decision.threshold is None else line.decision.threshold
 
 
-def candidates_of(
+def measured_candidates(
     log: PredictionLog,
     line: Line,
     metrics: Sequence[str],

@@ -8,11 +8,11 @@ from labline.engine.core.kinds import KINDS
 from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIVE
 from labline.engine.core.line import Line
 from labline.engine.models.state.environment import environment
-from labline.lab_replay.evaluation.answers import answered
 from labline.lab_replay.evaluation.compare import versus
 from labline.lab_replay.evaluation.curves import parts
 from labline.lab_replay.evaluation.drift import error_drift
 from labline.lab_replay.evaluation.figures import evaluate
+from labline.lab_replay.evaluation.losses import answered
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.queueing import cost_on
 from labline.lab_replay.evaluation.ranking import ranking
@@ -27,31 +27,27 @@ from labline.lab_replay.evaluation.result import (
 from labline.lab_replay.evaluation.result_builder import (
     BASELINE,
     CANDIDATE,
-    candidates_of,
+    measured_candidates,
     result_of,
     threshold_of,
 )
 from labline.lab_replay.evaluation.time_kind import clock_of
 from labline.lab_replay.experiments.experiment import Experiment
-from labline.lab_replay.experiments.models import baselines_by_name, metrics_of
-from labline.lab_replay.replay.replay import Replayed
+from labline.lab_replay.replay.assembly import Replayed
 from labline.lab_replay.replay.trial import Trial
 
 DAY_MS = 86_400_000
 
 
-def measure(
-    experiment: Experiment, trial: Trial, replayed: Replayed, source: str = ""
-) -> ExperimentResult:
+def measure(experiment: Experiment, trial: Trial, replayed: Replayed) -> ExperimentResult:
     """Return the result of what was replayed; events of the warm-up are not counted in it."""
     line = trial.line
-    metrics = metrics_of(experiment, line, source)
     log = _counted(replayed.log, experiment)
     other = None if replayed.otherwise is None else _counted(replayed.otherwise, experiment)
     return result_of(
         line,
-        metrics,
-        _candidates(experiment, trial, replayed, log, other, metrics),
+        trial.metrics,
+        _candidates(experiment, trial, replayed, log, other),
         counts_of(replayed, log),
         name=experiment.name,
         recording=trial.recording.digest,
@@ -74,14 +70,14 @@ def _candidates(
     replayed: Replayed,
     log: PredictionLog,
     other: PredictionLog | None,
-    metrics: tuple[str, ...],
 ) -> tuple[Candidate, ...]:
     line, threshold = trial.line, threshold_of(trial.line)
-    baselines = baselines_by_name(experiment, line)
-    measured = candidates_of(log, line, metrics, trial.models, baselines, experiment.windows)
-    otherwise = {} if other is None else evaluate(other, metrics, threshold=threshold)
-    slices = parts(log, metrics, threshold=threshold)
-    verdicts = _verdicts(log, line, list(measured.values()), metrics[0])
+    measured = measured_candidates(
+        log, line, trial.metrics, trial.models, trial.baselines, experiment.windows
+    )
+    otherwise = {} if other is None else evaluate(other, trial.metrics, threshold=threshold)
+    slices = parts(log, trial.metrics, threshold=threshold)
+    verdicts = _verdicts(log, line, list(measured.values()), trial.metrics[0])
     candidates = []
     for name, candidate in measured.items():
         walks = replayed.walks[name]

@@ -18,6 +18,7 @@ from labline.lab_replay.evaluation.result import RESULT, Costs, ExperimentResult
 from labline.lab_replay.experiments.experiment import Experiment
 from labline.lab_replay.experiments.measure import costs_of, measure
 from labline.lab_replay.experiments.models import (
+    baselines_by_name,
     check_delay,
     check_incumbent,
     metrics_of,
@@ -26,7 +27,6 @@ from labline.lab_replay.experiments.models import (
     slices_of,
 )
 from labline.lab_replay.recordings.recording import Recording
-from labline.lab_replay.replay.cache import trial_digest
 from labline.lab_replay.replay.replay import replay
 from labline.lab_replay.replay.trial import Trial
 from labline.lab_replay.replay.units import EACH, SINGLE
@@ -58,7 +58,6 @@ def trial_of(
     models = models_of(experiment, line, source, schemas[0])
     check_incumbent(line, models, source)
     check_delay(experiment, line, recording, source)
-    metrics_of(experiment, line, source)  # what `measure` would refuse after all the work
     return Trial(
         recording,
         line,
@@ -69,6 +68,8 @@ def trial_of(
         slices_of(experiment, line, source),
         reference_of(experiment, line, source),
         experiment.drift.inputs,
+        tuple(baselines_by_name(experiment, line)),
+        metrics_of(experiment, line, source),
     )
 
 
@@ -78,7 +79,6 @@ def run_experiment(
     out: Path,
     progress: Callable[[int], None] | None = None,
     *,
-    source: str = "",
     cache: Path | None = None,
     scheduler: str | None = None,
     cores: int | None = None,
@@ -91,8 +91,6 @@ def run_experiment(
 
     Parameters
     ----------
-    source
-        What to call the experiment in an error: its file.
     cache, scheduler, cores
         As `replay` takes them.
     """
@@ -112,7 +110,7 @@ def run_experiment(
             scheduler=scheduler,
             cores=cores,
         )
-        result, costs = measure(experiment, trial, replayed, source), costs_of(replayed)
+        result, costs = measure(experiment, trial, replayed), costs_of(replayed)
         (out / RESULT).write_text(result.to_json(), encoding="utf-8")
         (out / COSTS).write_text(costs.model_dump_json(indent=1) + "\n", encoding="utf-8")
         write_report(out / REPORT, result, costs)
@@ -136,7 +134,7 @@ def _digest(experiment: Experiment, trial: Trial) -> str:
         experiment.model_dump(mode="json", exclude={"recording", "history"}),
         trial.line.canonical(),
         dict(trial.models),
-        trial_digest(trial),
+        trial.digest,
     ]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

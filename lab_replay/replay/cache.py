@@ -15,17 +15,12 @@ from numpy.typing import NDArray
 from labline.engine.disk.whole_files import whole_file
 from labline.engine.errors import LablineError
 from labline.engine.models.recipes.functions import is_name
-from labline.engine.models.state.environment import environment
 from labline.lab_replay.evaluation.prediction_log import Slices
 from labline.lab_replay.evaluation.result import Drift
 from labline.lab_replay.replay.rows import Columns
-from labline.lab_replay.replay.trial import Trial
 from labline.lab_replay.replay.units import Outcome, Unit, Walk, Walked
 
-FORMAT = 2
 _TOLD = ("slices", "drift")  # of columns, what is no array
-#: What of a line no score depends on.
-_TOLD_ONLY = ("question", "owner", "incumbent", "decision", "baselines", "start", "learner")
 
 
 class Rows(NamedTuple):
@@ -42,13 +37,13 @@ class Cache:
     Parameters
     ----------
     folder
-        For all trials.
+        Of this trial alone.
+    marks_digest
+        Of what watches the inputs: the rows of a partition hold its marks.
     """
 
-    def __init__(self, folder: Path, trial: Trial) -> None:
-        self._folder = folder / trial_digest(trial)
-        detectors = [f"{name} {each}" for name, each in trial.input_detectors().items()]
-        self._detectors = _digest("\n".join(detectors))[:16]  # other marks, the same scores
+    def __init__(self, folder: Path, marks_digest: str) -> None:
+        self._folder, self._marks_digest = folder, marks_digest
         self._once = secrets.token_hex(8)
 
     def missing(self, unit: Unit) -> Unit | None:
@@ -103,31 +98,13 @@ class Cache:
         _save(path, arrays, told)
 
     def _rows_path(self, partition: int) -> Path:
-        return self._folder / f"rows-{partition}-{self._detectors}.npz"
+        return self._folder / f"rows-{partition}-{self._marks_digest}.npz"
 
     def _path(self, unit: Unit, name: str) -> Path:
         recipe = unit.models[name]
         if is_name(recipe):  # its code may change under the same name
             recipe += self._once
         return self._folder / unit.scope / f"{_digest(recipe)}.npz"
-
-
-def trial_digest(trial: Trial) -> str:
-    """Return what stands for all that a trial's scores depend on, beside the recipes."""
-    line = json.loads(trial.line.canonical())
-    content = {
-        "format": FORMAT,
-        "recording": trial.recording.digest,
-        "line": {name: value for name, value in line.items() if name not in _TOLD_ONLY},
-        "schemas": [s and s.document for s in (trial.event_schema, trial.label_schema)],
-        "writers": trial.writers_known(),
-        "delay_ms": trial.delay_ms,
-        "slices": list(trial.slices),
-        "reference": trial.reference and trial.models[trial.reference],
-        "environment": environment(),
-    }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return _digest(text)
 
 
 def _digest(text: str) -> str:

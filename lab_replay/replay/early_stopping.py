@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from labline.engine.stats.early_stopping import ALPHA, Hopeless
-from labline.lab_replay.evaluation.answers import answered
 from labline.lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
+from labline.lab_replay.evaluation.losses import answered
 from labline.lab_replay.replay.candidates import Candidate
 from labline.lab_replay.replay.steps import Step
-from labline.lab_replay.replay.trial import Trial
 
 
 class GivingUp:
@@ -18,6 +17,8 @@ class GivingUp:
 
     Parameters
     ----------
+    kind, classes
+        Of the line.
     candidates
         By name; the reference is among them and is never stopped.
     tests
@@ -28,15 +29,15 @@ class GivingUp:
 
     def __init__(
         self,
-        trial: Trial,
+        kind: str,
+        classes: Sequence[str],
         candidates: Mapping[str, Candidate],
         reference: str,
         tests: int,
         streams: int = 1,
     ) -> None:
-        kind = trial.line.kind
         self._loss = loss_of(kind)
-        self._classes = {name: index for index, name in enumerate(trial.line.classes)}
+        self._classes = {name: index for index, name in enumerate(classes)}
         self._reference = candidates[reference]
         bound = widest_difference(kind, self._loss)
         self._tested = [

@@ -10,7 +10,7 @@ from labline.engine.rerun.process_pool import CONTEXT, handing_out, process_pool
 from labline.lab_replay.replay.cache import Cache
 from labline.lab_replay.replay.trial import Trial
 from labline.lab_replay.replay.units import Outcome, Unit, run_unit
-from labline.lab_replay.replay.worker_process import begin, work
+from labline.lab_replay.replay.worker_process import begin, work, work_counted
 
 REFRESH_S = 0.2
 SMALL = 50_000  # records times models: less is done before other processes have started
@@ -19,9 +19,7 @@ CONNECT_S = 10
 
 
 @contextmanager
-def executor_of(
-    trial: Trial, units: list[Unit], cores: int, scheduler: str | None
-) -> Iterator[Executor | None]:
+def executor_of(units: list[Unit], cores: int, scheduler: str | None) -> Iterator[Executor | None]:
     """Give an executor for units; None: they are so small that they are run here.
 
     Raises
@@ -33,7 +31,7 @@ def executor_of(
         with _dask(scheduler) as executor:
             yield executor
         return
-    work = sum(trial.records(unit.partitions) * len(unit.models) for unit in units)
+    work = sum(unit.records * len(unit.models) for unit in units)
     workers = min(len(units), cores)
     if workers <= 1 or work < SMALL or any(_of_script(unit) for unit in units):
         yield None
@@ -85,15 +83,15 @@ def run_units(
     """
     if executor is None:
         for unit in units:
-            store.put(unit, run_unit(trial, unit, progress))
+            work(trial, unit, store, progress)
         return
     shared = getattr(executor, "done", None)
     with handing_out():
         futures: dict[Future[Any], Unit] = {
             executor.submit(_sent, trial, unit)
             if shared is None
-            else executor.submit(work, trial, unit, store): unit
-            for unit in sorted(units, key=lambda unit: -trial.records(unit.partitions))
+            else executor.submit(work_counted, trial, unit, store): unit
+            for unit in sorted(units, key=lambda unit: -unit.records)
         }
     told, pending = 0, set(futures)
     while pending:
@@ -106,7 +104,7 @@ def run_units(
             if shared is None:
                 store.put(unit, outcome)
                 if progress is not None:
-                    progress(trial.records(unit.partitions))
+                    progress(unit.records)
 
 
 def _sent(trial: Trial, unit: Unit) -> Outcome:

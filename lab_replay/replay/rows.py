@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from labline.engine.core.features import Features
 from labline.engine.core.kinds import KINDS, Truth
+from labline.engine.core.line import Line
 from labline.engine.core.record import ANSWER, Record
 from labline.engine.core.run import Run
 from labline.engine.core.scores import Answer, decode_answer
@@ -46,8 +47,60 @@ class Columns(NamedTuple):
     drift: tuple[Drift, ...]
 
 
+class Labels:
+    """The labels of a partition's rows, in columns."""
+
+    def __init__(self, line: Line) -> None:
+        self._names = line.classes
+        self._classes = {name: index for index, name in enumerate(line.classes)}
+        self._yes_no = KINDS[line.kind].truth is Truth.YES_NO
+        self._label, self._time_ms, self._place = array("d"), array("q"), array("q")
+        self._count = 0
+
+    def add(self, row: int, label: Any, time_ms: int) -> None:
+        """Note a label, or the correction of one.
+
+        A label may be learned in the very run that scored its event: then the row is not there yet.
+        """
+        self._fill(row + 1 - len(self._label))
+        self._label[row] = float(self._classes[label] if self._classes else label)
+        self._time_ms[row] = time_ms
+        self._place[row] = self._count
+        self._count += 1
+
+    def of_row(self, row: int) -> Any:
+        """Return a row's label as learners take it; None: it has none."""
+        if row >= len(self._label) or (value := self._label[row]) != value:
+            return None
+        if self._classes:
+            return self._names[int(value)]
+        return bool(value) if self._yes_no else value
+
+    def columns(
+        self, rows: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return label, time and place of so many rows, as `Columns` has them."""
+        self._fill(rows - len(self._label))
+        return (
+            np.frombuffer(self._label, np.float64),
+            np.frombuffer(self._time_ms, np.int64),
+            np.frombuffer(self._place, np.int64),
+        )
+
+    def _fill(self, missing: int) -> None:
+        if missing > 0:
+            self._label.extend([NO_LABEL] * missing)
+            self._time_ms.extend([NEVER] * missing)
+            self._place.extend([NEVER] * missing)
+
+
 class Rows:
     """A partition's rows.
+
+    Attributes
+    ----------
+    labels
+        Of the rows; to be added to as they are learned.
 
     Parameters
     ----------
@@ -59,12 +112,8 @@ class Rows:
         self.partition = partition
         self.counts: Counter[str] = Counter()
         self._ways, self._way_of = ways, array("i")
-        self._classes = {name: index for index, name in enumerate(trial.line.classes)}
-        self._names = trial.line.classes
-        self._yes_no = KINDS[trial.line.kind].truth is Truth.YES_NO
+        self.labels = Labels(trial.line)
         self._event_time_ms, self._offset, self._append_ms = array("q"), array("q"), array("q")
-        self._label, self._label_time_ms, self._label_place = array("d"), array("q"), array("q")
-        self._labels = 0
         self._slices = {name: _Slicing(name) for name in trial.slices}
         self._drift = InputDrift(trial.input_detectors())
 
@@ -75,29 +124,6 @@ class Rows:
         """Note when events were appended, and pass them on."""
         self._append_ms.extend([record[1] for record in records])
         return records
-
-    def learned(self, row: int, label: Any, time_ms: int) -> None:
-        """Note a label, or the correction of one.
-
-        A label may be learned in the very run that scored its event: then the row is not there yet.
-        """
-        missing = row + 1 - len(self._label)
-        if missing > 0:
-            self._label.extend([NO_LABEL] * missing)
-            self._label_time_ms.extend([NEVER] * missing)
-            self._label_place.extend([NEVER] * missing)
-        self._label[row] = float(self._classes[label] if self._classes else label)
-        self._label_time_ms[row] = time_ms
-        self._label_place[row] = self._labels
-        self._labels += 1
-
-    def label_of(self, row: int) -> Any:
-        """Return a row's label as learners take it; None: it has none."""
-        if row >= len(self._label) or (value := self._label[row]) != value:
-            return None
-        if self._classes:
-            return self._names[int(value)]
-        return bool(value) if self._yes_no else value
 
     def answered(self, run: Run, scored: Sequence[Features]) -> None:
         """Note a run's answered events, in their order, with the features that they had."""
@@ -123,21 +149,14 @@ class Rows:
 
     def columns(self) -> Columns:
         """Return all rows as arrays."""
-        missing = len(self) - len(self._label)
         return Columns(
             np.frombuffer(self._event_time_ms, np.int64),
             np.frombuffer(self._offset, np.int64),
-            np.concatenate([np.frombuffer(self._label, np.float64), np.full(missing, NO_LABEL)]),
-            _padded(self._label_time_ms, missing),
-            _padded(self._label_place, missing),
+            *self.labels.columns(len(self)),
             np.frombuffer(self._append_ms, np.int64),
             {name: slicing.slices() for name, slicing in self._slices.items()},
             self._drift.marks,
         )
-
-
-def _padded(column: "array[int]", missing: int) -> NDArray[np.int64]:
-    return np.concatenate([np.frombuffer(column, np.int64), np.full(missing, NEVER)])
 
 
 class _Slicing:

@@ -14,7 +14,7 @@ from labline.engine.core.record import INPUTS, Record
 from labline.engine.core.run import Run
 from labline.engine.core.task import Task
 from labline.lab_replay.replay.row_recorder import RowRecorder
-from labline.lab_replay.replay.rows import Rows
+from labline.lab_replay.replay.rows import Labels, Rows
 from labline.lab_replay.replay.trial import Trial
 
 RUN_RECORDS = 1_000
@@ -74,14 +74,14 @@ def steps_of(
     progress
         Told how many records were taken.
     """
-    if trial.delay_ms is not None and trial.line.labels is not None:
-        known = Rows(trial, rows.partition)
-        for _ in _recorded(trial, known.learned, known, progress):
-            pass
-        recorded = _recorded(trial, _nothing, rows, None)
-        yield from _delayed(recorded, known, rows, trial.delay_ms)
-    else:
-        yield from _recorded(trial, rows.learned, rows, progress)
+    if trial.delay_ms is None or trial.line.labels is None:
+        yield from _recorded(trial, rows.partition, rows.labels.add, rows, progress)
+        return
+    known = Labels(trial.line)
+    for _ in _recorded(trial, rows.partition, known.add, None, progress):
+        pass
+    recorded = _recorded(trial, rows.partition, _nothing, rows, None)
+    yield from _delayed(recorded, known, rows.labels, trial.delay_ms)
 
 
 def _nothing(row: int, label: Any, time_ms: int) -> None:
@@ -89,27 +89,28 @@ def _nothing(row: int, label: Any, time_ms: int) -> None:
 
 
 def _recorded(
-    trial: Trial, on_label: OnLabel, rows: Rows, progress: Callable[[int], None] | None
+    trial: Trial,
+    partition: int,
+    on_label: OnLabel,
+    rows: Rows | None,
+    progress: Callable[[int], None] | None,
 ) -> Iterator[list[Step]]:
-    labels, log = -1 if trial.line.labels is None else 0, StepLog(on_label)
-    spec = trial.spec(RowRecorder(trial.line, log))
-    log.task = task = Task(spec, rows.partition, (0, labels, -1))
-    for run in fold_at_rest(task, _inputs(trial, rows)):
+    """Fold a partition; `rows`, where they are given, take what is known of its events."""
+    line, recording, log = trial.line, trial.recording, StepLog(on_label)
+    spec = trial.spec(RowRecorder(line, log))
+    log.task = task = Task(spec, partition, (0, -1 if line.labels is None else 0, -1))
+    events = recording.records(line.events, partition)
+    labels = iter(()) if line.labels is None else recording.records(line.labels, partition)
+    retries: Iterator[list[Record]] = iter(())  # a recording has none
+    for run in fold_at_rest(
+        task, [events if rows is None else map(rows.read, events), labels, retries]
+    ):
         steps = log.take()
-        rows.answered(run, [step[2] for step in steps if step[3] is None])
+        if rows is not None:
+            rows.answered(run, [step[2] for step in steps if step[3] is None])
         if progress is not None:
             progress(run.taken)
         yield steps
-
-
-def _inputs(trial: Trial, rows: Rows) -> list[Iterator[list[Record]]]:
-    """Return a task's inputs from a recording; a recording has no retries."""
-    recording, line, partition = trial.recording, trial.line, rows.partition
-    return [
-        map(rows.read, recording.records(line.events, partition)),
-        iter(()) if line.labels is None else recording.records(line.labels, partition),
-        iter(()),
-    ]
 
 
 def fold_at_rest(task: Task, inputs: list[Iterator[list[Record]]]) -> Iterator[Run]:
@@ -130,7 +131,7 @@ def fold_at_rest(task: Task, inputs: list[Iterator[list[Record]]]) -> Iterator[R
 
 
 def _delayed(
-    blocks: Iterable[list[Step]], known: Rows, rows: Rows, delay_ms: int
+    blocks: Iterable[list[Step]], known: Labels, labels: Labels, delay_ms: int
 ) -> Iterator[list[Step]]:
     """Let labels come a fixed time after their events, as river's ``simulate_qa`` does.
 
@@ -140,26 +141,26 @@ def _delayed(
     for block in blocks:
         delayed: list[Step] = []
         for step in block:
-            time_ms, row, features, learned = step
-            if learned is not None:
+            time_ms, row, features, recorded_label = step
+            if recorded_label is not None:
                 continue
             while due and due[0][0] <= time_ms:
-                delayed.append(_learn(heapq.heappop(due), rows))
+                delayed.append(_learn(heapq.heappop(due), labels))
             delayed.append(step)
-            label = known.label_of(row)
+            label = known.of_row(row)
             if label is not None:
                 entry = (time_ms + delay_ms, row, features, label)
                 if delay_ms:
                     heapq.heappush(due, entry)  # ends at the row: no two are the same
                 else:
-                    delayed.append(_learn(entry, rows))
+                    delayed.append(_learn(entry, labels))
         yield delayed
     if due:
-        yield [_learn(heapq.heappop(due), rows) for _ in range(len(due))]
+        yield [_learn(heapq.heappop(due), labels) for _ in range(len(due))]
 
 
-def _learn(step: Step, rows: Rows) -> Step:
-    rows.learned(step[1], step[3], step[0])
+def _learn(step: Step, labels: Labels) -> Step:
+    labels.add(step[1], step[3], step[0])
     return step
 
 

@@ -1,7 +1,10 @@
 """A trial: which line's past to replay, with which models, and how."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from labline.engine.core.kinds import BINARY, KINDS
@@ -11,12 +14,16 @@ from labline.engine.drift.detector import Detector
 from labline.engine.drift.detectors.population_stability import PopulationStability
 from labline.engine.errors import LablineError
 from labline.engine.models.control.configuration import CANDIDATE
+from labline.engine.models.state.environment import environment
 from labline.lab_replay.recordings.recording import Recording
 from labline.lab_replay.recordings.schema_heads import MORE, head_of
 from labline.schemas.avro import Schema
 from labline.schemas.framing import Heads
 
+FORMAT = 2  # of what is kept under a digest
 NO_REVISION = -1
+#: What of a line no score depends on.
+SCORES_WITHOUT = ("question", "owner", "incumbent", "decision", "baselines", "start", "learner")
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,10 @@ class Trial:
         A model; others that are certainly worse are given up. None: all are walked to the end.
     input_detector
         What watches the numeric features for a change.
+    baselines
+        Which of the models are baselines.
+    metrics
+        What candidates are measured by; the first decides which is best.
     """
 
     recording: Recording
@@ -50,6 +61,32 @@ class Trial:
     slices: Sequence[str] = ()
     reference: str | None = None
     input_detector: Detector = field(default_factory=PopulationStability)
+    baselines: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """What stands for all that scores depend on, beside the models' recipes."""
+        line = json.loads(self.line.canonical())
+        content = {
+            "format": FORMAT,
+            "recording": self.recording.digest,
+            "line": {name: value for name, value in line.items() if name not in SCORES_WITHOUT},
+            "schemas": [s and s.document for s in (self.event_schema, self.label_schema)],
+            "writers": self.writers_known(),
+            "delay_ms": self.delay_ms,
+            "slices": list(self.slices),
+            "reference": self.reference and self.models[self.reference],
+            "environment": environment(),
+        }
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def marks_digest(self) -> str:
+        """What stands for the detectors: other ones give other marks over the same scores."""
+        text = "\n".join(f"{name} {each}" for name, each in self.input_detectors().items())
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def input_detectors(self) -> dict[str, Detector]:
         """Return what watches each feature: text only what can watch values of any kind."""
@@ -91,11 +128,14 @@ class Trial:
                 )
         return events
 
-    def records(self, partitions: Sequence[int]) -> int:
-        """Return how many records these partitions' events and labels are."""
+    def sizes(self) -> dict[int, int]:
+        """Return of each partition how many records its events and labels are; see `partitions`."""
         topics = [topic for topic in (self.line.events, self.line.labels) if topic is not None]
         files = self.recording.manifest.topics
-        return sum(files[topic][part].records for topic in topics for part in partitions)
+        return {
+            partition: sum(files[topic][partition].records for topic in topics)
+            for partition in self.partitions()
+        }
 
     def writers_known(self) -> dict[str, Any]:
         """Return which schemas wrote the recorded values, as far as that is known, by their heads.

@@ -39,6 +39,10 @@ class Unit:
         Recipes by name.
     reference
         Who of them the others are measured by and given up; None: all are walked to the end.
+    records
+        How many events and labels its partitions have.
+    tests
+        How many units ask the same of a candidate: they share the probability of an error.
     """
 
     partitions: tuple[int, ...]
@@ -46,6 +50,8 @@ class Unit:
     models: Mapping[str, str]
     ways: int = 1
     reference: str | None = None
+    records: int = 0
+    tests: int = 1
 
     @property
     def scope(self) -> str:
@@ -111,7 +117,12 @@ def run_unit(trial: Trial, unit: Unit, progress: Callable[[int], None] | None = 
     streams = [steps_of(trial, each, progress) for each in rows]
     route = rows[0].way_of if unit.learners == BY_KEY else None
     whose = array("i")
-    giving_up = _giving_up(trial, unit, candidates)
+    giving_up = None
+    if unit.reference is not None:
+        kind, classes = trial.line.kind, trial.line.classes
+        giving_up = GivingUp(
+            kind, classes, candidates, unit.reference, unit.tests, len(unit.partitions)
+        )
     for steps in _blocks(streams, whose):
         for candidate in candidates.values():
             candidate.walk(steps, route)
@@ -125,13 +136,6 @@ def run_unit(trial: Trial, unit: Unit, progress: Callable[[int], None] | None = 
         _walked(candidates, order),
         spent_s - sum(candidate.cpu_s for candidate in candidates.values()),
     )
-
-
-def _giving_up(trial: Trial, unit: Unit, candidates: Mapping[str, Candidate]) -> GivingUp | None:
-    if unit.reference is None:
-        return None
-    tests = len(trial.partitions()) if unit.learners == EACH else 1
-    return GivingUp(trial, candidates, unit.reference, tests, len(unit.partitions))
 
 
 def _walked(
@@ -173,7 +177,7 @@ def _by_partition(whose: "array[int]", count: int) -> NDArray[np.intp] | None:
 
 
 def units_of(
-    partitions: Iterable[int],
+    sizes: Mapping[int, int],
     models: Mapping[str, str],
     learners: str,
     cores: int,
@@ -184,28 +188,30 @@ def units_of(
 
     Parameters
     ----------
+    sizes
+        Of each partition how many records it has.
     reference
         A model that is in every unit, because the others are measured by it.
 
     Examples
     --------
     >>> two = {"a": "BaseRate()", "b": "NoChange(0.6)"}
-    >>> [list(unit.models) for unit in units_of([0], two, EACH, cores=2)]
+    >>> [list(unit.models) for unit in units_of({0: 9}, two, EACH, cores=2)]
     [['a'], ['b']]
-    >>> [unit.partitions for unit in units_of([0, 1, 2, 3], two, EACH, cores=2)]
-    [(0,), (1,), (2,), (3,)]
+    >>> [unit.partitions for unit in units_of({0: 9, 1: 8, 2: 3}, two, EACH, cores=2)]
+    [(0,), (1,), (2,)]
     """
-    places = tuple(partitions)
-    scopes = [(place,) for place in places] if learners == EACH else [places]
+    scopes = [(partition,) for partition in sizes] if learners == EACH else [tuple(sizes)]
     groups = _groups(len(scopes), len(models), cores)
     names = [name for name in models if name != reference]
-    found = []
+    units = []
     for scope in scopes:
         for first in range(groups):
             part = ([] if reference is None else [reference]) + names[first::groups]
             chosen = {name: models[name] for name in part}
-            found.append(Unit(scope, learners, chosen, ways, reference))
-    return found
+            records = sum(sizes[partition] for partition in scope)
+            units.append(Unit(scope, learners, chosen, ways, reference, records, len(scopes)))
+    return units
 
 
 def _groups(scopes: int, models: int, cores: int) -> int:

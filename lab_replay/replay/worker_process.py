@@ -4,6 +4,7 @@ Imports little by itself: what a worker does before its first unit begins with `
 """
 
 import signal
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,12 +22,20 @@ def begin(done: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: who started us ends us
 
 
-def work(trial: "Trial", unit: "Unit", store: "Cache") -> None:
-    """Walk a unit and keep what it gave: columns need not pass through a pipe."""
-    from labline.lab_replay.replay.units import run_unit
+def work_counted(trial: "Trial", unit: "Unit", store: "Cache") -> None:
+    """Do `work` in a process of the pool; its records are counted for all."""
 
     def count(records: int) -> None:
         with _done.get_lock():
             _done.value += records
 
-    store.put(unit, run_unit(trial, unit, count))
+    work(trial, unit, store, count)
+
+
+def work(
+    trial: "Trial", unit: "Unit", store: "Cache", progress: Callable[[int], None] | None
+) -> None:
+    """Walk a unit and keep what it gave: columns need not pass through a pipe."""
+    from labline.lab_replay.replay.units import run_unit
+
+    store.put(unit, run_unit(trial, unit, progress))

@@ -21,7 +21,7 @@ from labline.lab_replay.evaluation.losses import Floats, decided, finite, right
 from labline.lab_replay.evaluation.metrics import DEFAULT_METRICS
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Counts
-from labline.lab_replay.evaluation.result_builder import candidates_of, result_of
+from labline.lab_replay.evaluation.result_builder import measured_candidates, result_of
 from labline.lab_replay.reports.line_answers import CHAMPION, Answers, answers_of
 from labline.lab_replay.reports.line_figures import Day, InForce, Latency, LineFacts, Spread, Window
 from labline.lab_replay.reports.line_sources import Sources, kafka_sources, letters_of, outcomes_of
@@ -78,7 +78,7 @@ def facts_of(line: Line, sources: Sources, schemas: Schemas, control: Control) -
     letters, dead_labels = letters_of(line, sources)
     log, metrics = answers.log, DEFAULT_METRICS[line.kind]
     recipes = {name: line.baselines.get(name, "") for name in log.names}
-    candidates = candidates_of(log, line, metrics, recipes, line.baselines)
+    candidates = measured_candidates(log, line, metrics, recipes, line.baselines)
     counts = Counts(
         events=len(answers) + sum(letters.values()),
         labelled=int(np.count_nonzero(~np.isnan(log.label))),

@@ -15,7 +15,8 @@ import s3fs
 
 from labline.engine.errors import LablineError
 from labline.lab_replay.recordings.recording import Recording
-from labline.lab_replay.replay.replay import Replayed, replay
+from labline.lab_replay.replay.assembly import Replayed
+from labline.lab_replay.replay.replay import replay
 from labline.lab_replay.replay.trial import Trial
 from tests.broker.process import until
 from tests.broker.s3_server import S3Server

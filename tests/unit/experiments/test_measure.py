@@ -7,7 +7,7 @@ from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIV
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Candidate, Drift, ExperimentResult
 from labline.lab_replay.experiments.measure import DAY_MS, costs_of, counts_of, inputs_drift
-from labline.lab_replay.replay.replay import Replayed
+from labline.lab_replay.replay.assembly import Replayed
 from labline.lab_replay.replay.units import Walk
 from labline.lab_replay.reports.report import OUTCOMES, render
 
