@@ -17,6 +17,10 @@ settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "labline"))
 
 CHECK = {"log.retention.check.interval.ms": "1000"}
+#: Servers of tests live for minutes: compiling and collecting with all cores is not worth its cost.
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+embedded.HEAP += SHORT_LIVED
+apicurio.HEAP += SHORT_LIVED
 
 
 @pytest.fixture(scope="session")

@@ -85,11 +85,15 @@ class Factory:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.kill_all()
+        for consumer in self._groups.values():
+            consumer.close()
+
+    def kill_all(self) -> None:
+        """Kill what still runs."""
         for process in self._processes:
             if process.is_running():
                 process.kill()
-        for consumer in self._groups.values():
-            consumer.close()
 
     def add_line(self, name: str) -> str:
         """Declare another line on the same events and labels; return its name."""

@@ -99,7 +99,7 @@ class Plant(Factory):
 
     def __init__(self, bootstrap: str, name: str, root: Path, trial: Trial) -> None:
         self.bootstrap, self.admin = bootstrap, admin_client(bootstrap)
-        self.line, self._root, self._processes = f"{name}.line", root, []
+        self.line, self._root, self._processes, self._groups = f"{name}.line", root, [], {}
         self.events, self.labels = f"{name}.events", f"{name}.labels"
         self.numbers = list(trial.rows[0][0])
         fields = [{"name": number, "type": "double"} for number in self.numbers]

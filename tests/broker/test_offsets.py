@@ -21,22 +21,20 @@ from tests.broker.kafka_tools import GROUPS, run_tool
 from tests.broker.process import until
 from tests.broker.written import decoded
 from tests.command import labline
-from tests.crash.pair import Pair, check_journal, members
+from tests.crash.pair import Calm, Pair, check_journal, members
 
-LAST = date(2013, 1, 3)
 SHIFT = 20
 
 
-def shift(
-    factory: Factory, line: str, topic: str, partition: int, by: int, how: str = "--shift-by"
-) -> None:
-    """Move a committed offset with Kafka's own tool, as somebody would."""
+def move(factory: Factory, line: str, to: dict[tuple[str, int], int]) -> None:
+    """Move committed offsets with Kafka's own tool, as somebody would."""
     until("a group without members", lambda: members(factory, line) == 0)
+    file = factory.workspace.root / "offsets.csv"
+    file.write_text("".join(f"{topic},{at},{offset}\n" for (topic, at), offset in to.items()))
     run_tool(
         GROUPS,
         *("--bootstrap-server", factory.bootstrap, "--group", f"labline.{line}"),
-        *("--topic", f"{topic}:{partition}", "--reset-offsets", how, str(by)),
-        "--execute",
+        *("--reset-offsets", "--from-file", str(file), "--execute"),
     )
 
 
@@ -62,16 +60,16 @@ def stopped_at(pair: Pair, share: float) -> None:
 
 
 def test_moved_offsets_stop_the_line_until_they_are_restored(
-    broker: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: Counter[str]
+    calm: Calm, name: str, monkeypatch: pytest.MonkeyPatch, faults: Counter[str]
 ) -> None:
     """Followed, they would leave events unanswered, or answer them twice."""
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name, LAST)
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         stopped_at(pair, 0.3)
         code, partitions = shown(factory, pair.line)
         assert (code, {p["verdict"] for p in partitions}) == (0, {"equal"})
         before = factory.committed(pair.line)[factory.events, 1]
-        shift(factory, pair.line, factory.events, 1, -SHIFT)
+        move(factory, pair.line, {(factory.events, 1): before - SHIFT})
         faults["offsets moved by Kafka's own tool"] += 1
         scorer = pair.start()
         assert scorer.ended() == EXIT_HANDLED
@@ -88,22 +86,23 @@ def test_moved_offsets_stop_the_line_until_they_are_restored(
         until("it is there", lambda: '"assigned"' in scorer.said())
         monkeypatch.setattr(offsets, "await_no_members", partial(await_no_members, deadline_s=0.0))
         with pytest.raises(LablineError, match="LL-GROUP-BUSY"):
-            offsets.restore(broker, factory.workspace.line(pair.line))
+            offsets.restore(factory.bootstrap, factory.workspace.line(pair.line))
         factory.finish(scorer, lines=[pair.line])
         pair.check()
 
 
 def test_accepted_offsets_are_in_the_journal_and_the_line_goes_on_from_there(
-    broker: str, name: str, tmp_path: Path, faults: Counter[str]
+    calm: Calm, name: str, faults: Counter[str]
 ) -> None:
     """Forwards skips and backwards repeats: what a person said, every later fold repeats."""
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name, LAST)
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         stopped_at(pair, 0.3)
         before = factory.committed(pair.line)
-        shift(factory, pair.line, factory.events, 0, SHIFT)
-        shift(factory, pair.line, factory.events, 1, -SHIFT)
-        shift(factory, pair.line, factory.labels, 2, -SHIFT)
+        by = {
+            (factory.events, 0): SHIFT, (factory.events, 1): -SHIFT, (factory.labels, 2): -SHIFT
+        }  # fmt: skip
+        move(factory, pair.line, {place: before[place] + by[place] for place in by})
         faults["offsets moved by Kafka's own tool"] += 3
         code, partitions = shown(factory, pair.line, "--accept")
         assert (code, [p["partition"] for p in partitions]) == (0, [0, 1, 2])
@@ -117,14 +116,13 @@ def test_accepted_offsets_are_in_the_journal_and_the_line_goes_on_from_there(
         journal = factory.journal(pair.line)
         kinds = {p: [e.kind for e in entries].count(MOVED) for p, entries in journal.items()}
         assert kinds == {0: 1, 1: 1, 2: 1, 3: 0}
-        found = parity(broker, pair.line, factory.control())
+        found = parity(factory.bootstrap, pair.line, factory.control())
         assert (found.verdict, found.first) == ("equal", None)
         check_answered(factory, pair, before)
 
 
 def check_answered(factory: Factory, pair: Pair, before: dict[tuple[str, int], int]) -> None:
     """Look how often events were answered or dead-lettered: as the undisturbed line, but moved."""
-    pair.finish_calm()
     calm, line = (answered(factory, which) for which in (pair.calm, pair.line))
     for partition in range(PARTITIONS):
         at = before[factory.events, partition]
@@ -148,11 +146,11 @@ def answered(factory: Factory, line: str) -> dict[int, dict[int, int]]:
 
 
 def test_expired_offsets_are_taken_from_the_journal_and_it_is_said(
-    broker: str, name: str, tmp_path: Path, faults: Counter[str]
+    calm: Calm, name: str, faults: Counter[str]
 ) -> None:
     """A line that rested for a week has none: Kafka forgets them."""
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name, LAST)
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         stopped_at(pair, 0.3)
         group = f"labline.{pair.line}"
         until("a group without members", lambda: members(factory, pair.line) == 0)
@@ -177,11 +175,11 @@ def test_offsets_of_a_task_that_has_taken_nothing_are_removed_or_accepted(
         sent = factory.publish_days(date(2013, 1, 1), date(2013, 1, 1))
         assert sent
         revision = factory.promote()
-        shift(factory, factory.line, factory.events, 3, 5, "--to-offset")
+        move(factory, factory.line, {(factory.events, 3): 5})
         assert [s.partition for s in offsets.standings(broker, line) if s.is_moved] == [3]
         assert [s.partition for s in offsets.restore(broker, line)] == [3]
         assert not factory.committed()
-        shift(factory, factory.line, factory.events, 3, 5, "--to-offset")
+        move(factory, factory.line, {(factory.events, 3): 5})
         assert [s.partition for s in offsets.accept(broker, line, revision.offset)] == [3]
         factory.finish(factory.scorer())
         entries = factory.journal()[3]

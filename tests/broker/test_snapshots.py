@@ -5,7 +5,6 @@ import resource
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from labline.engine.factory.exits import EXIT_HANDLED
 from labline.engine.models.learning.snapshot_store import load_key
 from tests.broker.factory import PARTITIONS, Factory
 from tests.broker.process import Process, until
-from tests.crash.pair import Pair
+from tests.crash.pair import Calm, Pair, calm_days
 
-LAST = date(2013, 1, 3)
 DISK_FULL_BYTES = 16 * 1024  # less than a snapshot, more than a log
 FOREIGN = b"another factory's key, 32 bytes."
 
@@ -55,12 +53,10 @@ def lengths(factory: Factory, line: str) -> dict[int, int]:
     return {partition: len(entries) for partition, entries in factory.journal(line).items()}
 
 
-def test_a_stop_leaves_snapshots_and_only_what_came_after_is_folded(
-    broker: str, name: str, tmp_path: Path
-) -> None:
+def test_a_stop_leaves_snapshots_and_only_what_came_after_is_folded(calm: Calm, name: str) -> None:
     """The longer a line's past, the less a restart may depend on its length."""
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name, LAST)
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         first = pair.start()
         pair.await_share(0.3)
         assert first.stop() == 0
@@ -79,11 +75,11 @@ def test_a_stop_leaves_snapshots_and_only_what_came_after_is_folded(
 
 
 def test_a_stop_without_input_leaves_a_snapshot_where_the_line_stands(
-    broker: str, name: str, tmp_path: Path
+    calm: Calm, name: str
 ) -> None:
     """Other versions go on from nowhere else; so the old ones are told to stop once more."""
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name, date(2013, 1, 1))
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         scorer = pair.start()
         factory.catch_up(scorer, lines=[pair.line])
         scorer.kill()
@@ -114,18 +110,18 @@ def further_on(sealed: Sealed, key: bytes) -> bytes:
 
 def flipped(sealed: Sealed, key: bytes) -> bytes:
     """Return a snapshot with one bit that is not as it was."""
-    content = bytearray(seal(*sealed, key))
+    content = bytearray(seal(*sealed[:2], key))
     content[len(content) // 2] ^= 1
     return bytes(content)
 
 
 #: kind -> what becomes of a snapshot, and a word of the reason why it is refused
 DAMAGES: dict[str, tuple[Callable[[Sealed, bytes], bytes], str]] = {
-    "truncated": (lambda sealed, key: seal(*sealed, key)[:-1000], "MAC"),
+    "truncated": (lambda sealed, key: seal(*sealed[:2], key)[:-1000], "MAC"),
     "empty": (lambda *_: b"", "no snapshot of a format"),
-    "without its MAC": (lambda sealed, key: seal(*sealed, key)[:-MAC_BYTES], "MAC"),
+    "without its MAC": (lambda sealed, key: seal(*sealed[:2], key)[:-MAC_BYTES], "MAC"),
     "flipped": (flipped, "MAC"),
-    "of another key": (lambda sealed, _: seal(*sealed, FOREIGN), "MAC"),
+    "of another key": (lambda sealed, _: seal(*sealed[:2], FOREIGN), "MAC"),
     "of another line": (changed(line="another"), "another task"),
     "of another partition": (changed(partition=17), "another task"),
     "from the future": (further_on, "future"),
@@ -152,11 +148,11 @@ def damage(path: Path, kind: str, key: bytes) -> None:
 
 
 def test_what_is_damaged_or_foreign_is_refused_and_an_older_one_is_used(
-    broker: str, name: str, tmp_path: Path, faults: Counter[str]
+    calm: Calm, name: str, tmp_path: Path, faults: Counter[str]
 ) -> None:
     """A wrong state that looks right would answer wrongly from then on."""
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name, LAST)
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         for share in (0.2, 0.4):
             scorer = pair.start()
             pair.await_share(share)
@@ -193,14 +189,12 @@ def check_refused(scorer: Process, kinds: list[str], *, rebuilt: bool) -> None:
     assert len(told(scorer, "rebuilt from the journal")) == rebuilt
 
 
-def test_a_full_disk_costs_no_answer(
-    broker: str, name: str, tmp_path: Path, faults: Counter[str]
-) -> None:
+def test_a_full_disk_costs_no_answer(calm: Calm, name: str, faults: Counter[str]) -> None:
     """Coming back takes longer, that is all; and the next snapshot is tried."""
     if not hasattr(resource, "prlimit"):
         pytest.skip("a running process's limits can be set on Linux only")
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name, LAST)
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         first = pair.start()
         pair.await_share(0.3)
         assert first.stop() == 0
@@ -228,9 +222,8 @@ def test_a_state_too_old_for_the_log_stops_the_line_with_the_choices(
     broker: str, name: str, tmp_path: Path
 ) -> None:
     """What is gone from the log is in a snapshot, or nowhere: nobody guesses it."""
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name, LAST)
-        pair.finish_calm()
+    with calm_days(broker, tmp_path) as calm, Pair(calm, name) as pair:
+        factory = pair.factory
         scorer = pair.start()
         pair.await_share(0.4)
         assert scorer.stop() == 0

@@ -49,6 +49,24 @@ POINTS = (
     "after-stop-snapshots",
     "after-revoke",
 )
+#: Of neighbours between which nothing is written or read that another start would see, one.
+ONE_OF_EACH_KIND = (
+    "before-recovery",
+    "in-assignment",
+    "after-fold",
+    "after-begin",
+    "after-answer",
+    "after-journal",
+    "written",
+    "after-offsets",
+    "after-commit",
+    "while-folding",
+    "before-rename",
+    "after-rename",
+    "snapshot-read",
+    "after-revision",
+    "after-stop-snapshots",
+)
 #: Reached only when the process is told to stop.
 STOPPING = frozenset({"at-stop", "after-stop-snapshots", "after-revoke"})
 SNAPSHOT_RECORDS = 150  # of a task between two snapshots: a few transactions

@@ -1,7 +1,12 @@
 """Two lines on the same input: one undisturbed, one to be maltreated; in the end they are equal."""
 
+import secrets
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
+from typing import Self
 
 from confluent_kafka import KafkaException
 
@@ -9,22 +14,43 @@ from labline.engine.models.control.configuration import CHAMPION
 from tests.broker.factory import Factory
 from tests.broker.process import Process, until
 
-FIRST, LAST = date(2013, 1, 1), date(2013, 1, 7)
+FIRST, LAST = date(2013, 1, 1), date(2013, 1, 3)
 BATCH = 60  # small: many transactions to die in
 
 
-class Pair:
-    """Two lines on the same week: one undisturbed, one to be maltreated."""
+class Calm:
+    """Some days of flights, and a line that scored them undisturbed; tests only read it."""
 
-    def __init__(self, factory: Factory, name: str, last: date = LAST) -> None:
+    def __init__(self, factory: Factory, last: date) -> None:
         self.factory = factory
-        self.calm, self.line = factory.add_line(f"{name}.calm"), factory.add_line(f"{name}.line")
         factory.publish_days(FIRST, last)
-        self._champion = factory.promote(self.calm, self.line).slots[CHAMPION].label
-        self._undisturbed = factory.scorer(self.calm)
+        self.champion = factory.promote().slots[CHAMPION].label
+        factory.finish(factory.scorer())
         self.total = sum(factory.ends().values())
-        self._finished = False
+        self.outputs, self.outcomes = factory.outputs(), factory.outcomes()
+
+
+@contextmanager
+def calm_days(bootstrap: str, root: Path, last: date = LAST) -> Iterator[Calm]:
+    """Give days that several tests share: they cost a broker and a scorer some time."""
+    with Factory(bootstrap, f"t-{secrets.token_hex(4)}", root) as factory:
+        yield Calm(factory, last)
+
+
+class Pair:
+    """Two lines on the same days: an undisturbed one, and one to be maltreated."""
+
+    def __init__(self, calm: Calm, name: str) -> None:
+        self.factory, self.total, self._calm = calm.factory, calm.total, calm
+        self.calm, self.line = calm.factory.line, calm.factory.add_line(name)
+        self.factory.promote(self.line, label=calm.champion)
         self._before = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.factory.kill_all()
 
     def start(self, instance: str = "0", stops: tuple[str, int, str] | None = None) -> Process:
         """Start a scorer of the line that is maltreated."""
@@ -34,7 +60,7 @@ class Pair:
     def promote_again(self, scorer: Process) -> None:
         """Put the champion in charge once more while it works: a revision, and no other scores."""
         until("it works", lambda: '"assigned"' in scorer.said())
-        self.factory.promote(self.line, label=self._champion)
+        self.factory.promote(self.line, label=self._calm.champion)
 
     def await_share(self, share: float) -> None:
         """Wait until this share of the input is committed, and more than at the last start."""
@@ -56,19 +82,12 @@ class Pair:
         until("the first has tasks", lambda: '"partitions": [0, 1]' in first.said())
         until("the second has tasks", lambda: '"partitions": [2, 3]' in second.said())
 
-    def finish_calm(self) -> None:
-        """Let the undisturbed line end, before something is done that it would notice too."""
-        if not self._finished:
-            self.factory.finish(self._undisturbed, lines=[self.calm])
-        self._finished = True
-
     def check(self) -> None:
         """Compare all that the two lines wrote."""
         factory = self.factory
-        self.finish_calm()
         factory.at_rest(self.line)
-        assert factory.outputs(self.line) == factory.outputs(self.calm)
-        assert factory.outcomes(self.line) == factory.outcomes(self.calm)
+        assert factory.outputs(self.line) == self._calm.outputs
+        assert factory.outcomes(self.line) == self._calm.outcomes
         check_journal(factory, self.line)
 
 

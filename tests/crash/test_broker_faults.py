@@ -14,9 +14,9 @@ import pytest
 from labline.engine.broker.reader import partition_offsets
 from labline.engine.broker.servers import embedded, ports
 from labline.engine.factory.exits import EXIT_CUT
-from tests.broker.factory import PARTITIONS, Factory
+from tests.broker.factory import PARTITIONS
 from tests.broker.process import Process, until
-from tests.crash.pair import Pair
+from tests.crash.pair import Calm, Pair, calm_days
 
 pytestmark = pytest.mark.broker
 LAST = date(2013, 1, 5)
@@ -53,6 +53,13 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     embedded.stop(root)
 
 
+@pytest.fixture(scope="module")
+def calm(apart: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calm]:
+    """Give days on that broker in which there is enough to do for all that happens to it."""
+    with calm_days(apart.bootstrap, tmp_path_factory.mktemp("calm"), LAST) as calm:
+        yield calm
+
+
 @pytest.fixture
 def own(apart: Broker) -> Iterator[Broker]:
     """Give that broker; whatever a test did to it, the next one finds it awake."""
@@ -77,12 +84,11 @@ def ask_at_once(bootstrap: str, topic: str) -> None:
 
 
 def test_a_broker_killed_stopped_and_frozen_costs_nothing_but_time(
-    own: Broker, name: str, tmp_path: Path, faults: Counter[str]
+    own: Broker, calm: Calm, name: str, faults: Counter[str]
 ) -> None:
     """Errors of the world are waited out: no answer is lost or doubled, nobody has to look."""
-    with Factory(own.bootstrap, name, tmp_path) as factory:
-        pair = Pair(factory, name, LAST)
-        pair.finish_calm()
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         scorer = pair.start()
         pair.await_share(0.1)
         own.send(signal.SIGKILL)
@@ -105,12 +111,11 @@ def test_a_broker_killed_stopped_and_frozen_costs_nothing_but_time(
 
 @pytest.mark.parametrize("point", ["written", "after-offsets"])
 def test_a_scorer_told_to_stop_does_not_wait_for_a_broker_that_is_away(
-    own: Broker, name: str, tmp_path: Path, point: str, faults: Counter[str]
+    own: Broker, calm: Calm, name: str, point: str, faults: Counter[str]
 ) -> None:
     """It ends within its grace, as if killed: what its transaction came to is seen later."""
-    with Factory(own.bootstrap, name, tmp_path) as factory:
-        pair = Pair(factory, name, LAST)
-        pair.finish_calm()
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         scorer = pair.start(stops=(point, 6, "SIGSTOP"))
         scorer.await_freeze()
         own.send(signal.SIGSTOP)
@@ -127,14 +132,13 @@ def test_a_scorer_told_to_stop_does_not_wait_for_a_broker_that_is_away(
 
 
 def test_an_idle_scorer_stops_with_its_snapshots_while_the_broker_is_away(
-    own: Broker, name: str, tmp_path: Path, faults: Counter[str]
+    own: Broker, calm: Calm, name: str, faults: Counter[str]
 ) -> None:
     """Between two transactions nothing is open: all that it knows is written down."""
-    with Factory(own.bootstrap, name, tmp_path) as factory:
-        pair = Pair(factory, name, date(2013, 1, 1))
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         scorer = pair.start()
         factory.catch_up(scorer, lines=[pair.line])
-        pair.finish_calm()
         own.send(signal.SIGSTOP)
         faults["broker frozen"] += 1
         scorer.send(signal.SIGTERM)

@@ -8,6 +8,7 @@ import random
 import signal
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,13 @@ import pytest
 
 from labline.engine.factory.exits import EXIT_CUT
 from labline.engine.factory.worker import free_port
-from tests.broker.factory import Factory
 from tests.broker.process import Process, until
-from tests.crash.dying import POINTS, STOPPING
-from tests.crash.pair import BATCH, Pair
+from tests.crash.dying import ONE_OF_EACH_KIND, POINTS, STOPPING
+from tests.crash.pair import BATCH, Calm, Pair, calm_days
+from tests.slices import part
 
-GONE_S = 10.0  # in which an orphaned scorer ends
+LAST, MONTH_END = part(date(2013, 1, 4), of=date(2013, 1, 7)), date(2013, 1, 31)
+GONE_S = 60.0  # in which an orphaned scorer ends: it may still be at its imports, on a busy machine
 #: How one may end that is told to stop while all about it die: done, cut short, or not yet begun.
 STOPPED = (0, EXIT_CUT, -signal.SIGTERM)
 
@@ -56,15 +58,24 @@ TURNS = {
 TURN = 4
 
 
+@pytest.fixture(scope="module")
+def calm(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calm]:
+    """Give days in which there is enough to do for all that happens here."""
+    with calm_days(broker, tmp_path_factory.mktemp("calm"), LAST) as calm:
+        yield calm
+
+
+@pytest.mark.slice
 def test_a_scorer_killed_anywhere_loses_and_doubles_nothing(
-    broker: str, name: str, tmp_path: Path, faults: Counter[str]
+    calm: Calm, name: str, faults: Counter[str]
 ) -> None:
     """A power cut comes between any two steps of a transaction; the log must not tell."""
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name)
-        for point in POINTS:
+    with Pair(calm, name) as pair:
+        factory = pair.factory
+        points = part(ONE_OF_EACH_KIND, of=POINTS)
+        for point in points:
             kill_at(pair, point, TURNS.get(point, TURN))
-        faults[f"SIGKILL at {len(POINTS)} named points"] += len(POINTS)
+        faults["SIGKILL at a named point"] += len(points)
         last = pair.start()
         factory.finish(last, lines=[pair.line])
         assert "state restored from a snapshot" in last.said()
@@ -79,12 +90,12 @@ def test_a_scorer_killed_anywhere_by_dice(
     """The same, several times, each time at another turn."""
     print(f"seed {seed}")  # noqa: T201  # pytest shows it with a failure
     dice = random.Random(seed)
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name, date(2013, 1, 31))
+    with calm_days(broker, tmp_path, MONTH_END) as calm, Pair(calm, name) as pair:
+        factory = pair.factory
         for _ in range(3):
             for point in POINTS:
                 kill_at(pair, point, dice.randint(1, TURNS.get(point, TURN)))
-                faults[f"SIGKILL at {len(POINTS)} named points"] += 1
+                faults["SIGKILL at a named point"] += 1
         factory.finish(pair.start(), lines=[pair.line])
         pair.check()
 
@@ -102,11 +113,11 @@ def kill_at(pair: Pair, point: str, turn: int) -> None:
 
 
 def test_a_killed_worker_takes_its_scorers_along_and_goes_on(
-    broker: str, name: str, tmp_path: Path, faults: Counter[str]
+    calm: Calm, name: str, faults: Counter[str]
 ) -> None:
     """Scorers without a supervisor would go on unseen, and fence those of its successor."""
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name)
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         port = free_port()
 
         def start() -> Process:
@@ -146,12 +157,10 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def test_rebalances_in_mid_run_change_nothing(
-    broker: str, name: str, tmp_path: Path, faults: Counter[str]
-) -> None:
+def test_rebalances_in_mid_run_change_nothing(calm: Calm, name: str, faults: Counter[str]) -> None:
     """Members that come, die, come back and leave move tasks while records are under way."""
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name)
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         second = pair.ready("b")
         first = pair.start("a", stops=("after-commit", 5, "SIGSTOP"))
         pair.join(first, second)
@@ -171,15 +180,15 @@ def test_rebalances_in_mid_run_change_nothing(
     "point", ["written", pytest.param("after-offsets", marks=pytest.mark.chaos)]
 )
 def test_a_frozen_zombie_writes_nothing(
-    broker: str, name: str, tmp_path: Path, point: str, faults: Counter[str]
+    calm: Calm, name: str, point: str, faults: Counter[str]
 ) -> None:
     """A scorer that slept past its session still believes that its tasks are its own.
 
     Frozen with its offsets sent, it holds its successor up until the transaction times out: that
     takes longer than a minute.
     """
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name)
+    with Pair(calm, name) as pair:
+        factory = pair.factory
         heir = pair.ready("b")
         zombie = pair.start("a", stops=(point, 0, "SIGSTOP"))
         pair.await_share(0.02)
@@ -211,8 +220,8 @@ def test_a_long_night(
     """Three slots that are killed, stopped, frozen and started by dice, over a month of flights."""
     print(f"seed {seed}")  # noqa: T201  # pytest shows it with a failure
     dice = random.Random(seed)
-    with Factory(broker, name, tmp_path) as factory:
-        pair = Pair(factory, name, date(2013, 1, 31))
+    with calm_days(broker, tmp_path, MONTH_END) as calm, Pair(calm, name) as pair:
+        factory = pair.factory
         slots: dict[str, Process] = {}
         logs: list[str] = []
         while factory.progress(pair.line) < pair.total * 0.95:

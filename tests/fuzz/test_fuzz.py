@@ -18,11 +18,12 @@ import pytest
 from tests.fuzz.child import PLANT_AT, WARM_UP
 from tests.fuzz.payloads import Payloads
 from tests.fuzz.targets import targets
+from tests.slices import part
 
 ROOT = Path(__file__).parents[2]
 GROWTH_MAX_MIB = 32
 STILL_MAX_S = 60.0  # without a step and without using CPU: then it is not the timer that ends it
-SLICE, ALL = 200_000, 2_000_000
+SLICE, ALL = part(100_000, of=200_000), 2_000_000
 FINDINGS = (
     "cannot-resolve", "empty-value", "not-finite", "out-of-range", "pattern", "too-large",
     "too-long", "trailing-bytes", "truncated", "unknown-framing", "unknown-schema", "unreadable",
@@ -97,6 +98,7 @@ def complete(report: dict[str, Any]) -> None:
     assert set(FINDINGS) | readable == set(met), met
 
 
+@pytest.mark.slice
 def test_a_slice(progress: Path) -> None:
     seed = int(os.environ.get("LABLINE_FUZZ_SEED", "17"))
     complete(fire(seed, SLICE, progress))
