@@ -1,7 +1,10 @@
-"""When a candidate need not be run to the end: it is certain that it loses."""
+"""When a candidate need not be run to the end: it is certain that it loses.
 
-from collections.abc import Mapping
-from typing import Any
+`lab_replay.replay.early_stopping` asks after each block of labels. Losses of a candidate and of a
+reference at the same labels come in; out goes whether, and at which label, it became certain that
+the candidate is worse. What must stay true: one that is no worse is given up with probability
+`alpha` at most, however often one looks.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,8 +27,6 @@ class Hopeless:
         No two losses are further apart.
     alpha
         Probability that it errs.
-    margin
-        How much worse is still worth running on.
 
     Examples
     --------
@@ -36,31 +37,15 @@ class Hopeless:
     True
     """
 
-    def __init__(self, bound: float, alpha: float = ALPHA, margin: float = 0.0) -> None:
-        self.margin = margin
+    def __init__(self, bound: float, alpha: float = ALPHA) -> None:
         self.stopped_at: int | None = None
-        # it looks at one side of the two
+        # a one-sided test: the bracket may miss on the other side too
         self._difference = ConfidenceSequence(bound, 2 * alpha)
 
     def add(self, candidate: ArrayLike, reference: ArrayLike) -> bool:
         """Take the losses at the next labels, of both at the same ones; return if it is certain."""
         steps = self._difference.add(np.subtract(candidate, reference))
         if self.stopped_at is None:
-            worse = np.flatnonzero(steps.low > self.margin)
+            worse = np.flatnonzero(steps.low > 0)
             self.stopped_at = int(steps.events[worse[0]]) if len(worse) else None
         return self.stopped_at is not None
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """What it has come to, as data that JSON can hold; `restore` takes it."""
-        difference = self._difference.state
-        return {"margin": self.margin, "stopped_at": self.stopped_at, "difference": difference}
-
-    @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> "Hopeless":
-        """Return one that goes on where `state` was taken."""
-        difference = ConfidenceSequence.restore(state["difference"])
-        restored = cls(difference.bound, difference.alpha / 2, state["margin"])
-        restored.stopped_at = state["stopped_at"]
-        restored._difference = difference
-        return restored

@@ -1,4 +1,8 @@
-"""How far numbers spread, and how much each has in common with the one before it."""
+"""How far numbers spread, and how much each has in common with the one before it.
+
+`sequential` adds the sums of its blocks: from their spread follows how much a block may count, from
+what neighbours have in common whether blocks are too short.
+"""
 
 from dataclasses import dataclass
 
@@ -15,9 +19,9 @@ class Neighbours:
 
     Examples
     --------
-    >>> found = Neighbours()
-    >>> found.add(np.array([1.0, 3.0])); found.add(np.array([5.0, 7.0]))
-    >>> found.count, found.variation, found.products
+    >>> sums = Neighbours()
+    >>> sums.add(np.array([1.0, 3.0])); sums.add(np.array([5.0, 7.0]))
+    >>> sums.count, sums.variation, sums.products
     (4, 20.0, 5.0)
     """
 

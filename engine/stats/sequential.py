@@ -1,9 +1,12 @@
-"""Is one better than another? Asked after every event, and the error rate still holds.
+"""Is one better than another? One may look after every event, and the error rate still holds.
 
-`ConfidenceSequence` brackets the mean difference of two bounded losses at every moment at once:
-with probability ``1 - alpha`` no bracket that is ever looked at misses. After Choe and Ramdas,
-"Comparing Sequential Forecasters" (arXiv 2110.00115, theorem 2), with blocks; `docs/statistics.md`
-says what is estimated, and how often it erred in simulations.
+Comparisons of candidates (`lab_replay.evaluation.compare`) and early stopping use it. Differences
+of two bounded losses come in, in the order of the labels; brackets of their mean go out, one at the
+end of every block. What must stay true: with probability ``1 - alpha`` no bracket that is ever
+looked at misses, and the same brackets come out however the differences are cut.
+
+After Choe and Ramdas, "Comparing Sequential Forecasters" (arXiv 2110.00115, theorem 2), with
+blocks; `docs/statistics.md` says what is estimated, and how often it erred in simulations.
 
 Differences come in blocks of successive events. A block's sum counts at most the mean of the blocks
 before it and `SPREADS_MAX` standard deviations, either way: so rare a block would otherwise widen
@@ -22,9 +25,7 @@ mixture, because that needs one ``h`` for all blocks. At a mean of 0 it is the p
 0 leaves the bracket exactly when that passes ``2 / alpha``.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,10 +43,6 @@ SPREADS_MAX = 6.0  # so many standard deviations beyond the mean a block's sum c
 GRID = 14  # so that some are left for the longest blocks
 GRID_RATIO = 2.0
 NEWTON_STEPS = 12
-
-
-_KEPT = ("bound", "alpha", "first", "block", "events", "low", "high", "_limit", "_centre")
-_COUNTED = ("_sum", "_squares", "_look")
 
 
 class Steps(NamedTuple):
@@ -92,7 +89,7 @@ class ConfidenceSequence:
         if not (0 < bound < np.inf and 0 < alpha < 1 and 1 <= block <= BLOCK_MAX):
             raise ValueError("bound above 0, alpha between 0 and 1, block from 1 on")
         self.bound, self.alpha = float(bound), float(alpha)
-        self.first = self.block = int(block)
+        self.block = int(block)
         self.events = 0
         self.low, self.high = -self.bound, self.bound
         self._sum = 0.0
@@ -119,9 +116,6 @@ class ConfidenceSequence:
         self._lately = Neighbours()  # blocks as they are, before a limit
         allowed = self._grid * self._reach < 1
         self._grid, self._spent = self._grid[allowed], self._spent[allowed]
-        self._weigh()
-
-    def _weigh(self) -> None:
         scaled = self._grid * self._reach
         self._psi = (-np.log1p(-scaled) - scaled) / self._reach**2
 
@@ -130,54 +124,24 @@ class ConfidenceSequence:
         """How far from the centre the sum of a block can be."""
         return self._limit + abs(self._centre)
 
-    @property
-    def state(self) -> dict[str, Any]:
-        """What it has come to, as data that JSON can hold; `restore` takes it."""
-        numbers = {name: getattr(self, name) for name in (*_KEPT, *_COUNTED)}
-        lists = {"spent": self._spent, "grid": self._grid, "rest": self._rest}
-        sums = {"neighbours": asdict(self._neighbours), "lately": asdict(self._lately)}
-        return numbers | sums | {name: values.tolist() for name, values in lists.items()}
-
-    @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> "ConfidenceSequence":
-        """Return one that goes on where `state` was taken.
-
-        Examples
-        --------
-        >>> begun = ConfidenceSequence(bound=1.0)
-        >>> _ = begun.add([0.5] * 100)
-        >>> ConfidenceSequence.restore(begun.state).state == begun.state
-        True
-        """
-        restored = cls(state["bound"], state["alpha"], state["first"])
-        for name in (*_KEPT, *_COUNTED):
-            setattr(restored, name, state[name])
-        restored._spent = np.array(state["spent"], np.float64)
-        restored._grid = np.array(state["grid"], np.float64)
-        restored._weigh()
-        restored._neighbours = Neighbours(**state["neighbours"])
-        restored._lately = Neighbours(**state["lately"])
-        restored._rest = np.array(state["rest"], np.float64)
-        return restored
-
     def add(self, differences: ArrayLike) -> Steps:
         """Take the next differences; return the bracket at the end of every block they filled."""
         fresh = np.asarray(differences, np.float64)
         if fresh.size and not np.abs(fresh).max() <= self.bound:  # NaN is not either
             raise ValueError(f"a difference beyond the bound of {self.bound}")
         waiting = np.concatenate([self._rest, fresh])
-        found = []
+        parts = []
         while len(waiting) >= self.block:
             blocks = min(len(waiting) // self.block, self._look - self._neighbours.count)
             size = blocks * self.block
-            found.append(self._advance(waiting[:size].reshape(blocks, self.block).sum(axis=1)))
+            parts.append(self._advance(waiting[:size].reshape(blocks, self.block).sum(axis=1)))
             waiting = waiting[size:]
             if self._neighbours.count == self._look:
                 self._look_at_correlation()
         self._rest = waiting.copy()
-        if not found:
+        if not parts:
             return Steps(np.empty(0, np.int64), np.empty(0), np.empty(0))
-        return Steps(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        return Steps(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def _advance(self, blocks: Floats) -> Steps:
         """Go on by whole blocks of one length."""
@@ -214,9 +178,9 @@ class ConfidenceSequence:
     def _look_at_correlation(self) -> None:
         """Limit blocks to come by how far the last ones spread; double them if they correlate."""
         self._look += max(self._look // LOOKS_GROW, LOOKS_FIRST)
-        found = self._neighbours
-        slack = 1 / np.sqrt(found.count)
-        correlated = found.products > (CORRELATION_MAX + slack) * found.variation
+        blocks = self._neighbours
+        slack = 1 / np.sqrt(blocks.count)
+        correlated = blocks.products > (CORRELATION_MAX + slack) * blocks.variation
         longer = correlated and self.block < BLOCK_MAX
         if longer:
             self.block *= 2

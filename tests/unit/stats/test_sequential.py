@@ -1,5 +1,5 @@
-import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +21,14 @@ def false_verdicts(found: streams.Streams) -> int:
         steps = ConfidenceSequence(1.0, ALPHA).add(stream)
         wrong += bool((steps.low > 0).any() or (steps.high < 0).any())
     return wrong
+
+
+def state_of(sequence: ConfidenceSequence) -> dict[str, Any]:
+    """Return all that a sequence has come to, arrays as lists, so that every bit is compared."""
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in vars(sequence).items()
+    }
 
 
 def missed_means(found: streams.Streams, means: streams.Streams) -> int:
@@ -115,7 +123,7 @@ def test_one_who_was_a_little_worse_at_first_is_not_held_worse_when_far_better()
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(1, 400), max_size=30), st.integers(0, 5), st.sampled_from([0, 0.95]))
-def test_cuts_and_restarts_change_no_bit(cuts: list[int], seed: int, phi: float) -> None:
+def test_cuts_change_no_bit(cuts: list[int], seed: int, phi: float) -> None:
     found = np.clip(0.3 * streams.ar(np.random.default_rng(seed), 1, 6_000, phi)[0], -1, 1)
     whole = ConfidenceSequence(1.0)
     steps = whole.add(found)
@@ -123,9 +131,8 @@ def test_cuts_and_restarts_change_no_bit(cuts: list[int], seed: int, phi: float)
     low = []
     for part in np.split(found, np.cumsum(cuts)[np.cumsum(cuts) < len(found)]):
         low += cut.add(part).low.tolist()
-        cut = ConfidenceSequence.restore(json.loads(json.dumps(cut.state)))
     assert low == steps.low.tolist()
-    assert cut.state == whole.state
+    assert state_of(cut) == state_of(whole)
 
 
 def test_one_by_one_is_the_same() -> None:
@@ -133,7 +140,7 @@ def test_one_by_one_is_the_same() -> None:
     whole, single = ConfidenceSequence(1.0), ConfidenceSequence(1.0)
     steps = whole.add(found)
     assert [x for d in found for x in single.add([d]).high.tolist()] == steps.high.tolist()
-    assert single.state == whole.state
+    assert state_of(single) == state_of(whole)
 
 
 def test_blocks_grow_with_correlation_and_no_further_than_allowed() -> None:
@@ -168,11 +175,10 @@ def test_what_is_beyond_the_bound_is_refused(wrong: float) -> None:
         ConfidenceSequence(1.0).add([0.0, wrong])
 
 
-def test_hopeless_goes_on_where_it_was() -> None:
-    begun = Hopeless(1.0)
-    assert not begun.add([0.6] * 100, [0.2] * 100)
-    restored = Hopeless.restore(json.loads(json.dumps(begun.state)))
-    assert restored.add([0.6] * 900, [0.2] * 900)
-    assert begun.add([0.6] * 900, [0.2] * 900)
-    assert restored.stopped_at == begun.stopped_at
+def test_hopeless_is_the_same_however_labels_are_cut() -> None:
+    whole, cut = Hopeless(1.0), Hopeless(1.0)
+    assert not cut.add([0.6] * 100, [0.2] * 100)
+    assert cut.add([0.6] * 900, [0.2] * 900)
+    assert whole.add([0.6] * 1_000, [0.2] * 1_000)
+    assert 100 < (cut.stopped_at or 0) == whole.stopped_at
     assert not Hopeless(1.0).add([0.2] * 5_000, [0.6] * 5_000)
