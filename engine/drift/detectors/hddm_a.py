@@ -11,7 +11,7 @@ from labline.engine.drift.detector import Detector, DriftDetector, MeanKept
 
 
 class HddmA(Detector):
-    """HDDM with averages (Frías-Blanco and others, 2015), both ways; quick at abrupt changes.
+    """HDDM with averages (Frías-Blanco and others, 2015), both ways; for large changes.
 
     Parameters
     ----------
