@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 READY := .venv/.ready
 CODE := labline engine topics schemas lab_replay
-WORKERS ?= 4
+WORKERS ?= 3
 PURE := tests/unit tests/property tests/golden labline
 CHECKED := $(CODE) tests $(wildcard benchmarks) $(wildcard examples)
 
@@ -46,11 +46,10 @@ quick: $(READY)
 	@$(MAKE) --no-print-directory -j2 pure lint types layers
 
 pure: $(READY)
-	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q -n 2 -m "not (broker or chaos or slow or alone)" $(PURE)
+	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q -n 2 -m "not (broker or chaos or slow or processes)" $(PURE)
 
 test: lint types layers
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m "not (chaos or alone)"
-	$(BIN)/pytest -m "alone and not chaos"
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m "not chaos"
 
 lint: $(READY)
 	$(BIN)/ruff check $(CHECKED)
