@@ -1,4 +1,4 @@
-"""What a drift detector is, and how a file declares one.
+"""What a drift detector is.
 
 Experiments name detectors for the inputs and for the errors of candidates. Every module of
 `detectors` defines one as ``DETECTOR``, a subclass of `Detector`: its fields are the parameters,
@@ -8,10 +8,7 @@ and `Detector.start` gives a detector at work, with river's protocol (`update`, 
 from collections import deque
 from typing import Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from labline.engine.drift.detectors import DETECTORS
-from labline.engine.named_modules import nearest
+from pydantic import BaseModel, ConfigDict
 
 RECENT_VALUES = 30  # whose mean is the present one right after a change
 
@@ -57,47 +54,6 @@ class Detector(BaseModel):
     def __str__(self) -> str:
         name = type(self).__module__.rpartition(".")[2]
         return f"{name}({', '.join(f'{field}={value}' for field, value in self)})"
-
-
-def declared_detector(document: object) -> Detector:
-    """Return the detector that a file names.
-
-    Parameters
-    ----------
-    document
-        A name, or a mapping with the name under ``detector`` and parameters beside it.
-
-    Raises
-    ------
-    ValueError
-        With the nearest known name, for one that is not known.
-
-    Examples
-    --------
-    >>> print(declared_detector({"detector": "page_hinkley", "threshold": 20}))
-    page_hinkley(min_instances=30, delta=0.005, threshold=20.0, alpha=0.9999)
-    >>> declared_detector("adwim")
-    Traceback (most recent call last):
-    ValueError: unknown detector adwim, did you mean adwin?
-    """
-    if isinstance(document, Detector):
-        return document
-    parameters = dict(document) if isinstance(document, dict) else {"detector": document}
-    name = parameters.pop("detector", None)
-    if not isinstance(name, str):
-        raise ValueError("write the name of a detector, or detector: and its parameters")  # noqa: TRY004  # pydantic's
-    if name not in DETECTORS:
-        raise ValueError(f"unknown detector {name}, {nearest(name, DETECTORS)}")
-    kind = DETECTORS[name]
-    try:
-        return kind.model_validate(parameters)
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(map(str, fault["loc"]))
-        message = fault["msg"]
-        if fault["type"] == "extra_forbidden":
-            message = f"no such parameter, {nearest(field, kind.model_fields)}"
-        raise ValueError(f"{name}: {field}: {message}" if field else f"{name}: {message}") from None
 
 
 class MeanKept:

@@ -29,7 +29,8 @@ class InputDrift:
 
     Examples
     --------
-    >>> from labline.engine.drift.detector import declared_detector
+    >>> from labline.engine.drift.declaration import declared_detector
+
     >>> wind = declared_detector({"detector": "population_stability", "window_events": 200})
     >>> drift = InputDrift({"wind": wind})
     >>> for hour in range(800):
@@ -72,7 +73,8 @@ def error_drift(log: PredictionLog, name: str, declared: Detector) -> tuple[Drif
     Examples
     --------
     >>> import numpy as np
-    >>> from labline.engine.drift.detector import declared_detector
+    >>> from labline.engine.drift.declaration import declared_detector
+
     >>> label = np.zeros(20_000)
     >>> score = np.where(np.arange(20_000) < 10_000, 0.1, 0.8)
     >>> log = PredictionLog(np.arange(20_000), label, {"linear": score})

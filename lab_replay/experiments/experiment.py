@@ -18,7 +18,8 @@ from pydantic import (
 )
 
 from labline.engine.core.duration import Duration, parse_duration_ms
-from labline.engine.drift.detector import Detector, declared_detector
+from labline.engine.drift.declaration import declared_detector
+from labline.engine.drift.detector import Detector
 from labline.engine.errors import LablineError
 from labline.engine.named_modules import nearest
 from labline.lab_replay.evaluation.metrics import METRICS

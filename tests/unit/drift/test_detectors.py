@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from labline.engine.drift import detectors
-from labline.engine.drift.detector import Detector, DriftDetector, declared_detector
+from labline.engine.drift.declaration import declared_detector
+from labline.engine.drift.detector import Detector, DriftDetector
 from labline.engine.drift.detectors import DETECTORS
 
 ROOT = Path(__file__).parents[3]

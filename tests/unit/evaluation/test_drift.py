@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labline.engine.drift.detector import declared_detector
+from labline.engine.drift.declaration import declared_detector
 from labline.engine.drift.detectors.population_stability import PopulationStability
 from labline.lab_replay.evaluation.drift import DRIFTS_MAX, InputDrift, error_drift
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
