@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from labline.engine.core.kinds import KINDS
 from labline.engine.errors import LablineError
 from labline.lab_replay.evaluation.losses import (
+    Booleans,
     Floats,
     absolute_losses,
-    answered,
     brier_losses,
     log_losses,
 )
@@ -124,6 +124,8 @@ def widest_difference(kind: str, loss: str, bound: float = 1.0) -> float:
 def bounded_losses(score: Floats, label: Floats, loss: str, bound: float = 1.0) -> Floats:
     """Return the losses of answers to labelled events, bounded as `widest_difference` says.
 
+    Of an event without an answer it is NaN.
+
     Examples
     --------
     >>> bounded_losses(np.array([0.0, 1.0]), np.array([1.0, 1.0]), "log_loss").round(3).tolist()
@@ -173,20 +175,30 @@ def paired_losses(
     elif loss == "absolute":
         bound, first = range_of_first(log.label[rows])
         rows = rows[first:]
-    one, two = log.scores[name][rows], log.scores[other][rows]
-    both = answered(one) & answered(two)
-    one, two, rows = one[both], two[both], rows[both]
-    label, limit = log.label[rows], 1.0 if bound is None else bound
-    differences = bounded_losses(one, label, loss, limit) - bounded_losses(two, label, loss, limit)
+    limit = 1.0 if bound is None else bound
     widest = widest_difference(log.kind, loss, limit)
-    return PairedLosses(
-        loss,
-        rows,
-        # a row of probabilities may sum to a rounding more than 1
-        np.clip(differences, -widest, widest),
-        bound if loss == "absolute" else largest_loss(log.kind, loss),
-        widest,
-    )
+    counted_up_to = bound if loss == "absolute" else largest_loss(log.kind, loss)
+    one, two = log.scores[name][rows], log.scores[other][rows]
+    losses, others, both = losses_of_both(one, two, log.label[rows], loss, limit)
+    # a row of probabilities may sum to a rounding more than 1
+    differences = np.clip(losses - others, -widest, widest)
+    return PairedLosses(loss, rows[both], differences, counted_up_to, widest)
+
+
+def losses_of_both(
+    one: Floats, two: Floats, label: Floats, loss: str, bound: float = 1.0
+) -> tuple[Floats, Floats, Booleans]:
+    """Return two candidates' losses at the events that both answered, and which these are.
+
+    Examples
+    --------
+    >>> one, two = np.array([1.0, np.nan]), np.array([0.0, 0.5])
+    >>> [each.tolist() for each in losses_of_both(one, two, np.array([1.0, 1.0]), "brier")]
+    [[0.0], [1.0], [True, False]]
+    """
+    losses, others = (bounded_losses(score, label, loss, bound) for score in (one, two))
+    both: Booleans = ~(np.isnan(losses) | np.isnan(others))
+    return losses[both], others[both], both
 
 
 def relative_losses(log: PredictionLog, name: str) -> tuple[Floats, NDArray[np.intp]]:
@@ -195,15 +207,15 @@ def relative_losses(log: PredictionLog, name: str) -> tuple[Floats, NDArray[np.i
     An absolute error counts up to the 99th percentile; there is nothing of a model that ran away.
     """
     loss, rows = loss_of(log.kind), log.label_rows()
-    score = log.scores[name][rows]
-    there = answered(score)
-    score, rows = score[there], rows[there]
-    label, bound = log.label[rows], 1.0
-    if loss == "absolute" and len(rows):
+    score, label, bound = log.scores[name][rows], log.label[rows], 1.0
+    if loss == "absolute":
         with np.errstate(over="ignore", invalid="ignore"):  # a model that ran away
-            bound = float(np.quantile(np.abs(score - label), 0.99)) or 1.0
+            errors = np.abs(score - label)
+            errors = errors[~np.isnan(errors)]
+            bound = float(np.quantile(errors, 0.99)) or 1.0 if len(errors) else 1.0
         if not np.isfinite(bound):
             return np.empty(0), rows[:0]
-    return bounded_losses(score, label, loss, bound) / widest_difference(
-        log.kind, loss, bound
-    ), rows
+    widest = widest_difference(log.kind, loss, bound)
+    losses = bounded_losses(score, label, loss, bound) / widest
+    there = ~np.isnan(losses)
+    return losses[there], rows[there]

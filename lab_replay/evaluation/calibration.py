@@ -6,7 +6,7 @@ The report of an experiment draws the bins; the metric `calibration_error` avera
 import numpy as np
 
 from labline.engine.core.kinds import KINDS
-from labline.lab_replay.evaluation.losses import Floats, answered
+from labline.lab_replay.evaluation.losses import Floats
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Bin
 
@@ -26,7 +26,7 @@ def calibration(log: PredictionLog, name: str, count: int = CALIBRATION_BINS) ->
         return ()
     rows = np.flatnonzero(~np.isnan(log.label))
     score, label = log.scores[name][rows], log.label[rows]
-    there = answered(score)
+    there = ~np.isnan(score)
     return bins(score[there], label[there], count)
 
 

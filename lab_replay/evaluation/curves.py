@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from labline.engine.core.kinds import KINDS
 from labline.engine.core.line import Costs
 from labline.engine.errors import LablineError
-from labline.lab_replay.evaluation.answers import LabelledAnswers
-from labline.lab_replay.evaluation.figures import Scored, cumulative_figures, figures, metrics_for
-from labline.lab_replay.evaluation.losses import Floats, answered
+from labline.lab_replay.evaluation.figures import figures, figures_by_window, metrics_for
+from labline.lab_replay.evaluation.losses import Floats
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
-from labline.lab_replay.evaluation.result import Figures, Money, Part, Window
+from labline.lab_replay.evaluation.result import Money, Part, Window
 
 WINDOWS = 60
 WINDOW_EVENTS_MIN = 200
@@ -104,31 +103,16 @@ def curves(
     Windows are the same for all candidates. An event that a candidate had no answer for is left
     out of its figures only.
     """
+    rows, label, windows, middles, ends = _windows(log, count, events_min)
     names = metrics_for(log.kind, metrics)
-    rows, label, parts, middles, ends = _windows(log, count, events_min)
-    found = {}
+    by_name = {}
     for name in log.scores:
-        score = log.scores[name][rows]
-        there = answered(score)
-        upto = np.cumsum(there)[[part.stop - 1 for part in parts]].tolist() if parts else []
-        answers = LabelledAnswers(score[there], label[there], threshold)
-        totals = cumulative_figures(answers, upto, names)
-        found[name] = tuple(
-            _window(figures(score[part], label[part], names, threshold), total, middle, end)
-            for part, total, middle, end in zip(parts, totals, middles, ends, strict=True)
+        scored = figures_by_window(log.scores[name][rows], label, windows, names, threshold)
+        by_name[name] = tuple(
+            Window(middle_ms=m, end_ms=e, events=s.events, metrics=s.metrics, so_far=so_far)
+            for (s, so_far), m, e in zip(scored, middles, ends, strict=True)
         )
-    return found
-
-
-def _window(scored: Scored, total: Figures, middle_ms: int, end_ms: int) -> Window:
-    """Return a window; one that a candidate answered nothing in has no figures at all."""
-    return Window(
-        middle_ms=middle_ms,
-        end_ms=end_ms,
-        events=scored.events,
-        metrics=scored.metrics,
-        so_far=total if scored.events else dict.fromkeys(total),
-    )
+    return by_name
 
 
 def parts(
@@ -150,16 +134,16 @@ def parts(
         title: _groups(sliced.codes[rows], sliced.names, values_max)
         for title, sliced in log.slices.items()
     }
-    found: dict[str, dict[str, tuple[Part, ...]]] = {}
+    by_name: dict[str, dict[str, tuple[Part, ...]]] = {}
     for name in log.scores:
         score = log.scores[name][rows]
-        found[name] = {}
+        by_name[name] = {}
         for title, members in groups.items():
             scored = {v: figures(score[m], label[m], names, threshold) for v, m in members.items()}
-            found[name][title] = tuple(
+            by_name[name][title] = tuple(
                 Part(value=value, events=s.events, metrics=s.metrics) for value, s in scored.items()
             )
-    return found
+    return by_name
 
 
 def money(
@@ -185,7 +169,7 @@ def money(
         return None
     rows = np.flatnonzero(~np.isnan(log.label))
     score = log.scores[name][rows]
-    there = answered(score)
+    there = ~np.isnan(score)
     so = log.label[rows][there] != 0
     if incumbent in ("never", "always"):
         today = np.full(len(so), incumbent == "always")

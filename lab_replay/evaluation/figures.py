@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from labline.lab_replay.evaluation.answers import LabelledAnswers
-from labline.lab_replay.evaluation.losses import Floats, answered, finite
+from labline.lab_replay.evaluation.losses import Booleans, Floats, finite
 from labline.lab_replay.evaluation.metrics import METRICS
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 
@@ -77,6 +77,41 @@ def cumulative_figures(
         {metric: finite(values[moment]) for metric, values in columns.items()}
         for moment in range(len(ends))
     ]
+
+
+def figures_by_window(
+    score: Floats, label: Floats, windows: Sequence[slice], metrics: Sequence[str], threshold: float
+) -> list[tuple[Scored, dict[str, float | None]]]:
+    """Return the metrics of one candidate in each window, and over all events up to its end.
+
+    A window that the candidate answered nothing in has no figures at all.
+
+    Parameters
+    ----------
+    windows
+        One behind the other, from the first of the events on.
+    """
+    there = answered(score)
+    ends = np.cumsum(there)[[window.stop - 1 for window in windows]].tolist() if windows else []
+    answers = LabelledAnswers(score[there], label[there], threshold)
+    totals = cumulative_figures(answers, ends, metrics)
+    scored = [figures(score[window], label[window], metrics, threshold) for window in windows]
+    return [
+        (one, total if one.events else dict.fromkeys(total))
+        for one, total in zip(scored, totals, strict=True)
+    ]
+
+
+def answered(score: Floats) -> Booleans:
+    """Return which events have an answer.
+
+    Examples
+    --------
+    >>> answered(np.array([[0.5, 0.5], [np.nan, np.nan]])).tolist()
+    [True, False]
+    """
+    there: Booleans = ~np.isnan(score if score.ndim == 1 else score[:, 0])
+    return there
 
 
 def metrics_for(kind: str, metrics: Sequence[str] | None = None) -> list[str]:

@@ -15,18 +15,6 @@ Booleans: TypeAlias = NDArray[np.bool_]
 LOG_LOSS_CLIP = 1e-15  # probabilities of 0 and 1 count as this far from them; river's own
 
 
-def answered(score: Floats) -> Booleans:
-    """Return which events have an answer.
-
-    Examples
-    --------
-    >>> answered(np.array([[0.5, 0.5], [np.nan, np.nan]])).tolist()
-    [True, False]
-    """
-    there: Booleans = ~np.isnan(score if score.ndim == 1 else score[:, 0])
-    return there
-
-
 def decided(score: Floats, threshold: float = 0.5) -> NDArray[Any]:
     """Return what was answered: yes (from the threshold on) or no, or the index of a class.
 

@@ -12,7 +12,7 @@ from typing import Any
 from labline.engine.core.kinds import THRESHOLD
 from labline.engine.core.line import Line
 from labline.lab_replay.evaluation.calibration import calibration
-from labline.lab_replay.evaluation.curves import WINDOWS, curves, money
+from labline.lab_replay.evaluation.curves import WINDOWS, curves, money, parts
 from labline.lab_replay.evaluation.figures import evaluate
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.result import Candidate, Counts, ExperimentResult
@@ -35,6 +35,7 @@ def measured_candidates(
     recipes: Mapping[str, str],
     baselines: Collection[str],
     windows: int = WINDOWS,
+    otherwise: PredictionLog | None = None,
 ) -> dict[str, Candidate]:
     """Return candidates and baselines by name, with what follows from their answers.
 
@@ -48,6 +49,8 @@ def measured_candidates(
         Which of them are baselines.
     windows
         About how many windows of event time the curves have.
+    otherwise
+        The same events, the learners the other way.
 
     Raises
     ------
@@ -56,7 +59,9 @@ def measured_candidates(
     """
     threshold, decision = threshold_of(line), line.decision
     scored = evaluate(log, metrics, threshold=threshold)
+    others = {} if otherwise is None else evaluate(otherwise, metrics, threshold=threshold)
     by_window = curves(log, metrics, count=windows, threshold=threshold)
+    by_part = parts(log, metrics, threshold=threshold)
     return {
         name: Candidate(
             name=name,
@@ -65,6 +70,8 @@ def measured_candidates(
             metrics=scored[name].metrics,
             events=scored[name].events,
             windows=by_window[name],
+            slices=by_part[name],
+            otherwise=others[name].metrics if others else None,
             calibration=calibration(log, name),
             money=decision.costs
             and money(log, name, decision.costs, threshold=threshold, incumbent=decision.incumbent),

@@ -35,9 +35,9 @@ def clock_of(log: "PredictionLog", delay: str = "recorded") -> Clock:
     """
     if len(log) and np.array_equal(log.event_time_ms, log.offset + 1):
         return "rows"  # as a file's rows without a time are numbered: milliseconds after 1970
-    labelled = log.labelled()
-    at_once = np.array_equal(labelled.label_time_ms, labelled.event_time_ms)
-    return "events" if len(labelled) and at_once and delay == "recorded" else "recorded"
+    rows = np.flatnonzero(~np.isnan(log.label))
+    at_once = np.array_equal(log.label_time_ms[rows], log.event_time_ms[rows])
+    return "events" if len(rows) and at_once and delay == "recorded" else "recorded"
 
 
 def day_of(time_ms: int, clock: Clock = "recorded") -> str:

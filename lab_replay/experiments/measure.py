@@ -9,10 +9,8 @@ from labline.engine.core.labels import EVICTED, EXPIRED, LABEL_OUTCOMES, NEGATIV
 from labline.engine.core.line import Line
 from labline.engine.models.state.environment import environment
 from labline.lab_replay.evaluation.compare import versus
-from labline.lab_replay.evaluation.curves import parts
 from labline.lab_replay.evaluation.drift import error_drift
-from labline.lab_replay.evaluation.figures import evaluate
-from labline.lab_replay.evaluation.losses import answered
+from labline.lab_replay.evaluation.figures import answered
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.evaluation.queueing import cost_on
 from labline.lab_replay.evaluation.ranking import ranking
@@ -29,7 +27,6 @@ from labline.lab_replay.evaluation.result_builder import (
     CANDIDATE,
     measured_candidates,
     result_of,
-    threshold_of,
 )
 from labline.lab_replay.evaluation.time_kind import clock_of
 from labline.lab_replay.experiments.experiment import Experiment
@@ -44,19 +41,22 @@ def measure(experiment: Experiment, trial: Trial, replayed: Replayed) -> Experim
     line = trial.line
     log = _counted(replayed.log, experiment)
     other = None if replayed.otherwise is None else _counted(replayed.otherwise, experiment)
+    clock = clock_of(replayed.log, experiment.delay)
+    candidates = _candidates(experiment, trial, replayed, log, other)
+    counts, drift = counts_of(replayed, log), inputs_drift(replayed)
     return result_of(
         line,
         trial.metrics,
-        _candidates(experiment, trial, replayed, log, other),
-        counts_of(replayed, log),
+        candidates,
+        counts,
         name=experiment.name,
         recording=trial.recording.digest,
         environment=environment(),
         learner=experiment.learner or line.learner,
         delay=experiment.delay,
-        clock=clock_of(replayed.log, experiment.delay),
+        clock=clock,
         warm_up=experiment.warm_up,
-        inputs_drift=inputs_drift(replayed),
+        inputs_drift=drift,
     )
 
 
@@ -71,12 +71,10 @@ def _candidates(
     log: PredictionLog,
     other: PredictionLog | None,
 ) -> tuple[Candidate, ...]:
-    line, threshold = trial.line, threshold_of(trial.line)
+    line, baselines = trial.line, trial.baselines
     measured = measured_candidates(
-        log, line, trial.metrics, trial.models, trial.baselines, experiment.windows
+        log, line, trial.metrics, trial.models, baselines, experiment.windows, other
     )
-    otherwise = {} if other is None else evaluate(other, trial.metrics, threshold=threshold)
-    slices = parts(log, trial.metrics, threshold=threshold)
     verdicts = _verdicts(log, line, list(measured.values()), trial.metrics[0])
     candidates = []
     for name, candidate in measured.items():
@@ -85,9 +83,7 @@ def _candidates(
         stops = [walk.stopped_at for walk in walks if walk.stopped_at is not None]
         of_the_replay = {
             "unanswered": sum(walk.unanswered for walk in walks),
-            "slices": slices[name],
             "versus": verdicts.get(name, ()),
-            "otherwise": otherwise[name].metrics if otherwise else None,
             "drift": error_drift(log, name, experiment.drift.errors) if name in verdicts else (),
             "state_bytes": None if None in sizes else sum(size or 0 for size in sizes),
             "stopped_at": min(stops, default=None),
@@ -121,7 +117,7 @@ def inputs_drift(replayed: Replayed) -> tuple[Drift, ...]:
         ((drift, partition) for partition, found in replayed.drift.items() for drift in found),
         key=lambda placed: (placed[0].event_time_ms, placed[0].what, placed[1]),
     )
-    within_ms = 0 if clock_of(replayed.log) == "rows" else DAY_MS
+    within_ms = 0 if replayed.clock == "rows" else DAY_MS
     last: dict[str, tuple[int, int]] = {}  # of those kept: who saw it, and until when it is others'
     kept = []
     for mark, partition in marks:
@@ -150,12 +146,11 @@ def costs_of(replayed: Replayed) -> Costs:
 
     Numbers of rows are no traffic: they tell no lag.
     """
-    append_ms = {} if clock_of(replayed.log) == "rows" else replayed.append_ms
+    spent = {name: _us_per_event(replayed, name) for name in replayed.walks}
+    append_ms = {} if replayed.clock == "rows" else replayed.append_ms
     return Costs(
         pass_us_per_event=replayed.pass_s / max(len(replayed.log), 1) * 1e6,
-        candidates={
-            name: cost_on(append_ms, _us_per_event(replayed, name)) for name in replayed.walks
-        },
+        candidates={name: cost_on(append_ms, us_per_event) for name, us_per_event in spent.items()},
     )
 
 

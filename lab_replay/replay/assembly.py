@@ -7,6 +7,7 @@ one candidate's column is in memory at a time.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from labline.lab_replay.evaluation.prediction_log import (
     Slices,
 )
 from labline.lab_replay.evaluation.result import Drift
+from labline.lab_replay.evaluation.time_kind import Clock, clock_of
 from labline.lab_replay.replay.cache import Cache
 from labline.lab_replay.replay.rows import Columns
 from labline.lab_replay.replay.trial import Trial
@@ -54,6 +56,11 @@ class Replayed:
     append_ms: dict[int, NDArray[np.int64]]
     drift: dict[int, tuple[Drift, ...]]
     pass_s: float
+
+    @cached_property
+    def clock(self) -> Clock:
+        """What the times of the events are."""
+        return clock_of(self.log)
 
 
 def gathered(

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from labline.engine.stats.early_stopping import ALPHA, Hopeless
-from labline.lab_replay.evaluation.bounded import bounded_losses, loss_of, widest_difference
-from labline.lab_replay.evaluation.losses import answered
+from labline.lab_replay.evaluation.bounded import loss_of, losses_of_both, widest_difference
 from labline.lab_replay.replay.candidates import Candidate
 from labline.lab_replay.replay.steps import Step
 
@@ -55,17 +54,15 @@ class GivingUp:
         if not learned:
             return
         rows = [places(row) for row, _ in learned]
-        told = [self._classes[label] if self._classes else label for _, label in learned]
-        truth = np.array(told, np.float64)
+        labels = [self._classes[label] if self._classes else label for _, label in learned]
+        truth = np.array(labels, np.float64)
         reference = self._reference.scores_of(rows)
         for candidate, hopeless in self._tested:
             if candidate.stopped_at is not None:
                 continue
             score = candidate.scores_of(rows)
-            both = answered(score) & answered(reference)
-            label = truth[both]
-            losses = bounded_losses(score[both], label, self._loss)
-            if hopeless.add(losses, bounded_losses(reference[both], label, self._loss)):
+            losses, references, _ = losses_of_both(score, reference, truth, self._loss)
+            if hopeless.add(losses, references):
                 candidate.stop(hopeless.stopped_at or 0)
 
     def _placed(self, steps: Sequence[Step]) -> Callable[[int], int]:

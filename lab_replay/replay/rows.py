@@ -68,6 +68,12 @@ class Labels:
         self._place[row] = self._count
         self._count += 1
 
+    def learned(self, step: tuple[int, int, Features, Any]) -> tuple[int, int, Features, Any]:
+        """Note the label of a step, and return the step."""
+        time_ms, row, _, label = step
+        self.add(row, label, time_ms)
+        return step
+
     def of_row(self, row: int) -> Any:
         """Return a row's label as learners take it; None: it has none."""
         if row >= len(self._label) or (value := self._label[row]) != value:
@@ -115,7 +121,7 @@ class Rows:
         self.labels = Labels(trial.line)
         self._event_time_ms, self._offset, self._append_ms = array("q"), array("q"), array("q")
         self._slices = {name: _Slicing(name) for name in trial.slices}
-        self._drift = InputDrift(trial.input_detectors())
+        self._drift = InputDrift(trial.detectors)
 
     def __len__(self) -> int:
         return len(self._offset)

@@ -6,6 +6,7 @@ learner inside, which only writes down what it was asked. Candidates walk over t
 """
 
 import heapq
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
@@ -145,7 +146,7 @@ def _delayed(
             if recorded_label is not None:
                 continue
             while due and due[0][0] <= time_ms:
-                delayed.append(_learn(heapq.heappop(due), labels))
+                delayed.append(labels.learned(heapq.heappop(due)))
             delayed.append(step)
             label = known.of_row(row)
             if label is not None:
@@ -153,15 +154,10 @@ def _delayed(
                 if delay_ms:
                     heapq.heappush(due, entry)  # ends at the row: no two are the same
                 else:
-                    delayed.append(_learn(entry, labels))
+                    delayed.append(labels.learned(entry))
         yield delayed
     if due:
-        yield [_learn(heapq.heappop(due), labels) for _ in range(len(due))]
-
-
-def _learn(step: Step, labels: Labels) -> Step:
-    labels.add(step[1], step[3], step[0])
-    return step
+        yield [labels.learned(heapq.heappop(due)) for _ in range(len(due))]
 
 
 def merged(streams: list[Iterator[list[Step]]]) -> Iterator[tuple[list[int], list[Step]]]:
@@ -194,3 +190,18 @@ def merged(streams: list[Iterator[list[Step]]]) -> Iterator[tuple[list[int], lis
             whose, steps = [], []
     if steps:
         yield whose, steps
+
+
+def blocks_of(streams: list[Iterator[list[Step]]], whose: "array[int]") -> Iterator[list[Step]]:
+    """Yield steps in one order; of several partitions note which each scored event is of."""
+    if len(streams) == 1:
+        yield from streams[0]
+        return
+    count = len(streams)
+    for origins, steps in merged(streams):
+        whose.extend([w for w, step in zip(origins, steps, strict=True) if step[3] is None])
+        # a row's number must be its own among all partitions
+        yield [
+            (time_ms, row * count + which, features, label)
+            for which, (time_ms, row, features, label) in zip(origins, steps, strict=True)
+        ]

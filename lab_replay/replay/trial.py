@@ -85,11 +85,12 @@ class Trial:
     @property
     def marks_digest(self) -> str:
         """What stands for the detectors: other ones give other marks over the same scores."""
-        text = "\n".join(f"{name} {each}" for name, each in self.input_detectors().items())
+        text = "\n".join(f"{name} {each}" for name, each in self.detectors.items())
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def input_detectors(self) -> dict[str, Detector]:
-        """Return what watches each feature: text only what can watch values of any kind."""
+    @cached_property
+    def detectors(self) -> dict[str, Detector]:
+        """What watches each feature: text only what can watch values of any kind."""
         features = self.line.features
         text = self.input_detector if self.input_detector.values == "any" else PopulationStability()
         numbers = dict.fromkeys(features.numeric, self.input_detector)

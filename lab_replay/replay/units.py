@@ -17,7 +17,7 @@ from labline.lab_replay.replay.candidates import Candidate
 from labline.lab_replay.replay.early_stopping import GivingUp
 from labline.lab_replay.replay.rows import Columns, Rows
 from labline.lab_replay.replay.spill import Spill
-from labline.lab_replay.replay.steps import Step, merged, steps_of
+from labline.lab_replay.replay.steps import blocks_of, steps_of
 from labline.lab_replay.replay.trial import Trial
 
 EACH, SINGLE, BY_KEY = "each", "single", "by-key"
@@ -123,7 +123,7 @@ def run_unit(trial: Trial, unit: Unit, progress: Callable[[int], None] | None = 
         giving_up = GivingUp(
             kind, classes, candidates, unit.reference, unit.tests, len(unit.partitions)
         )
-    for steps in _blocks(streams, whose):
+    for steps in blocks_of(streams, whose):
         for candidate in candidates.values():
             candidate.walk(steps, route)
         if giving_up is not None:
@@ -151,21 +151,6 @@ def _walked(
             candidate.stopped_at,
         )
         yield name, Walked(scores if order is None else scores[order], walk)
-
-
-def _blocks(streams: list[Iterator[list[Step]]], whose: "array[int]") -> Iterator[list[Step]]:
-    """Yield steps in one order; of several partitions note which each scored event is of."""
-    if len(streams) == 1:
-        yield from streams[0]
-        return
-    count = len(streams)
-    for origins, steps in merged(streams):
-        whose.extend([w for w, step in zip(origins, steps, strict=True) if step[3] is None])
-        # a row's number must be its own among all partitions
-        yield [
-            (time_ms, row * count + which, features, label)
-            for which, (time_ms, row, features, label) in zip(origins, steps, strict=True)
-        ]
 
 
 def _by_partition(whose: "array[int]", count: int) -> NDArray[np.intp] | None:

@@ -1,5 +1,6 @@
 """Which detector looks for changes is the experiment's to say, and no old mark comes back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_text_is_watched_by_what_can_watch_it(tmp_path: Path) -> None:
     )
     experiment = Experiment.of("l", {"rate": "BaseRate()"}, drift={"inputs": "page_hinkley"})
     trial = trial_of(experiment, LINE, (EVENT, LABEL), recorded(tmp_path / "history"))
-    watched = trial.__class__(**{**vars(trial), "line": line}).input_detectors()
+    watched = replace(trial, line=line).detectors
     assert str(watched["x"]).startswith("page_hinkley(")
     assert watched["colour"] == PopulationStability()
 

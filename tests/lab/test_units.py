@@ -9,7 +9,7 @@ import pytest
 
 from labline.engine.errors import LablineError
 from labline.engine.models.learning.learner import cold
-from labline.lab_replay.evaluation.bounded import bounded_losses
+from labline.lab_replay.evaluation.bounded import losses_of_both
 from labline.lab_replay.recordings.recording import Recording
 from labline.lab_replay.recordings.recording_format import (
     Manifest,
@@ -175,12 +175,13 @@ def test_labels_find_their_scores_where_partitions_learn_together(tmp_path: Path
     unit = Unit(trial.partitions(), SINGLE, models, reference="base-rate")
     asked: list[tuple[float, float]] = []
 
-    def bounded(score: Any, label: Any, loss: str) -> Any:
-        asked.extend(zip(score.tolist(), label.tolist(), strict=True))
-        return bounded_losses(score, label, loss)
+    def losses(one: Any, two: Any, label: Any, loss: str) -> Any:
+        for score in (one, two):
+            asked.extend(zip(score.tolist(), label.tolist(), strict=True))
+        return losses_of_both(one, two, label, loss)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("labline.lab_replay.replay.early_stopping.bounded_losses", bounded)
+        patch.setattr("labline.lab_replay.replay.early_stopping.losses_of_both", losses)
         run_unit(trial, unit)
     log = replay(replace(trial, reference=None), tmp_path / "w", learners=SINGLE).log
     rows = log.label_rows()
