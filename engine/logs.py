@@ -11,9 +11,10 @@ import sys
 import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import structlog
+if TYPE_CHECKING:
+    import structlog  # it loads rich: publishers do without until there is something to write
 
 FOLD_S = 30.0
 FOLD_MAX_KEYS = 256
@@ -21,6 +22,8 @@ FOLD_MAX_KEYS = 256
 
 def configure(level: int = logging.INFO) -> None:
     """Send this process's structured logs to stderr, in the form that fits where they go."""
+    import structlog
+
     structlog.configure(
         processors=_processors(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -31,6 +34,8 @@ def configure(level: int = logging.INFO) -> None:
 
 def logger() -> Any:
     """Return structlog's logger as the process has it; ours where nobody configured one."""
+    import structlog
+
     if structlog.is_configured():
         return structlog.get_logger()
     wrapper = structlog.make_filtering_bound_logger(logging.INFO)
@@ -136,7 +141,9 @@ class _Stderr:
     debug = info = warning = warn = error = critical = fatal = exception = failure = log = msg
 
 
-def _processors() -> list[structlog.typing.Processor]:
+def _processors() -> "list[structlog.typing.Processor]":
+    import structlog
+
     chain: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

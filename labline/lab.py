@@ -182,6 +182,7 @@ def run(
     label_horizon: str | None = None,
     warm_up: int = 0,
     early_stop: bool = False,
+    drift: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Replay a history over recipes, beside the line's baselines; return what was found.
 
@@ -218,6 +219,8 @@ def run(
         How many events at the start are learned but not counted.
     early_stop
         Whether a candidate that is certainly worse than a baseline is given up.
+    drift
+        Detectors under ``inputs`` and ``errors``, by name or with parameters; None: the usual ones.
 
     Raises
     ------
@@ -239,6 +242,7 @@ def run(
         label_horizon=label_horizon,
         warm_up=warm_up,
         early_stop=early_stop,
+        drift=dict(drift or {}),
     )
     folder = past.folder / name
     trial = trial_of(experiment, past.line, past.schemas, past.recording, past.writers)

@@ -70,8 +70,17 @@ def test_what_was_guessed_of_a_file_is_remarked(rides: Path) -> None:
 
 def test_a_replay_takes_the_settings_of_an_experiment_by_name(rides: Path) -> None:
     history = lab.load(rides, **SAID)
-    outcome = lab.run(history, {"rate": "BaseRate()"}, cores=1, slices=["town of start"],
-                      metrics=["accuracy"], warm_up=2, delay="none", otherwise=False)  # fmt: skip
+    outcome = lab.run(
+        history,
+        {"rate": "BaseRate()"},
+        cores=1,
+        slices=["town of start"],
+        metrics=["accuracy"],
+        warm_up=2,
+        delay="none",
+        otherwise=False,
+        drift={"errors": "page_hinkley"},
+    )
     assert set(outcome.slices()["value"]) == {"a", "b"}
     assert outcome.result.metrics == ("accuracy",)
     with pytest.raises(TypeError, match="metric"):
@@ -84,4 +93,5 @@ def test_every_setting_of_an_experiment_has_a_name_and_the_same_default() -> Non
         if name in ("name", "line", "recipes", "recording", "history"):
             continue  # the history that is given
         default = parameters[name].default
-        assert (list(default) if isinstance(default, tuple) else default) == field.default, name
+        expected = field.default if field.default_factory is None else None
+        assert (list(default) if isinstance(default, tuple) else default) == expected, name
