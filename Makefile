@@ -1,14 +1,17 @@
 # make demo, make test: each sets up what it needs. `make lock` after a change of pyproject.toml.
-# WORKERS: tests side by side; they wait more than they compute, so there may be more than cores.
+# WORKERS of pytest take whole files; tests also wait, so there may be more than cores.
 SHELL := /bin/sh
+# many processes are started: each would compile our modules anew
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 READY := .venv/.ready
 CODE := labline engine topics schemas lab_replay
 WORKERS ?= 3
+SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 PURE := tests/unit tests/property tests/golden labline
 CHECKED := $(CODE) tests $(wildcard benchmarks) $(wildcard examples)
 
-.PHONY: help setup demo quick pure test lint types layers errors bench faults chaos lock clean
+.PHONY: help setup demo test quick pytest pure lint types layers errors bench faults chaos lock clean
 
 help:
 	@echo "make demo    the main job, start to end, on real flights and a real Kafka"
@@ -42,14 +45,17 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/labline demo
 
-quick: $(READY)
-	@$(MAKE) --no-print-directory -j2 pure lint types layers
+test: lint layers
+	@$(MAKE) --no-print-directory -j2 types pytest
+
+quick: lint layers
+	@$(MAKE) --no-print-directory -j2 types pure
+
+pytest: $(READY)
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not chaos"
 
 pure: $(READY)
-	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q -n 2 -m "not (broker or chaos or slow or processes)" $(PURE)
-
-test: lint types layers
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m "not chaos"
+	HYPOTHESIS_PROFILE=quick $(BIN)/pytest $(SIDE_BY_SIDE) -m "not (broker or chaos or slow)" $(PURE)
 
 lint: $(READY)
 	$(BIN)/ruff check $(CHECKED)

@@ -60,21 +60,24 @@ def name() -> str:
     return f"t-{secrets.token_hex(4)}"
 
 
-PURE = ("unit", "property", "golden", "simulation", "labline")
+#: Folders that need no broker, told first; then those with the longest tests before the others,
+#: so that the workers end together.
+PURE = ("unit", "property", "golden")
+LONGEST_FIRST = ("crash", "broker", "simulation", "demo", "lab", "fuzz", "containers")
+
+
+def order(item: pytest.Item) -> int:
+    """Return the place of a test's folder in the run."""
+    top, folder, *_ = item.path.relative_to(item.config.rootpath).parts
+    return 0 if top != "tests" or folder in PURE else 1 + LONGEST_FIRST.index(folder)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses broker or registry, keep what shares fixtures on one worker, pure tests first.
+    """Mark what uses broker or registry as `broker`; put the tests in the order of their folders.
 
-    A module whose tests use a broker goes to one worker as a whole: they share workspaces, lines
-    and recordings. All others are spread test by test.
+    A worker takes whole files, so that tests of a file share what they set up.
     """
-    shared = set()
     for item in items:
         if {"broker", "registry"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("broker")
-            shared.add(item.path)
-    for item in items:
-        if item.path in shared:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: item.path in shared or item.path.parts[-2] not in PURE)
+    items.sort(key=order)
