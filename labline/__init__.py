@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from labline.engine.publish.undelivered import UndeliveredError as UndeliveredError
     from labline.engine.streams.app import StreamsApp as StreamsApp
     from labline.engine.workspace.workspace import Workspace as Workspace
-    from labline.schemas.avro import SchemaViolation as SchemaViolation
+    from labline.schemas.rejection import SchemaViolation as SchemaViolation
 
     __version__: str
 
@@ -60,7 +60,7 @@ _PLACES = {
     "AsyncPublisher": "labline.engine.publish.async_publisher",
     "LablineError": "labline.engine.errors",
     "Publisher": "labline.engine.publish.publisher",
-    "SchemaViolation": "labline.schemas.avro",
+    "SchemaViolation": "labline.schemas.rejection",
     "StreamsApp": "labline.engine.streams.app",
     "UndeliveredError": "labline.engine.publish.undelivered",
     "Workspace": "labline.engine.workspace.workspace",

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from labline.engine.workspace.workspace import Workspace, known
-from labline.schemas.avro import Rejection, SchemaViolation
+from labline.schemas.rejection import Rejection, SchemaViolation
 
 __all__ = ["assert_valid", "rejection"]
 

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.read import SchemaResolutionError
@@ -23,11 +23,24 @@ from fastavro.schema import (
 from labline.engine.errors import LablineError
 from labline.schemas.constraints import record_check
 from labline.schemas.misfit import fits, misfit
+from labline.schemas.rejection import (
+    CANNOT_RESOLVE,
+    EMPTY,
+    MISTYPED,
+    OTHER_SCHEMA,
+    PAYLOAD_MAX_BYTES,
+    TOO_LARGE,
+    TRAILING,
+    TRUNCATED,
+    UNKNOWN_FRAMING,
+    UNREADABLE,
+    Rejection,
+    SchemaViolation,
+)
 from labline.schemas.shape import expand, refused
 
 SINGLE_OBJECT_MARKER = b"\xc3\x01"
 HEAD_BYTES = 10  # marker and fingerprint
-PAYLOAD_MAX_BYTES = 262_144
 
 #: All that fastavro's reader raises for bytes that are not what the schema says, beside EOFError;
 #: UnicodeDecodeError is a ValueError, IndexError a LookupError.
@@ -42,45 +55,6 @@ _UNREADABLE = (
     RecursionError,
     struct.error,
 )
-
-
-class Rejection(NamedTuple):
-    """Why a record is not taken: bad data is a value, not an exception.
-
-    Attributes
-    ----------
-    stage
-        Where: ``decode``, ``constraints``, ``time``, ``features`` …
-    reason
-        A short word in kebab case, to count by.
-    message
-        One sentence that names fields and never quotes values.
-    """
-
-    stage: str
-    reason: str
-    message: str
-
-
-class SchemaViolation(ValueError):  # noqa: N818  # it is about the datum, not an error of ours
-    """A datum that its own publisher's schema does not allow."""
-
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(f"{rejection.reason}: {rejection.message}")
-        self.rejection = rejection
-
-
-EMPTY = Rejection("decode", "empty-value", "the record has no value")
-TOO_LARGE = Rejection("decode", "too-large", f"the value has more than {PAYLOAD_MAX_BYTES} bytes")
-UNKNOWN_FRAMING = Rejection("decode", "unknown-framing", "the value is not framed as Avro")
-OTHER_SCHEMA = Rejection("decode", "other-schema", "the value was written with another schema")
-TRUNCATED = Rejection("decode", "truncated", "the bytes end before the record does")
-UNREADABLE = Rejection("decode", "unreadable", "the bytes are not a record of the schema")
-TRAILING = Rejection("decode", "trailing-bytes", "bytes are left after the record")
-CANNOT_RESOLVE = Rejection(
-    "decode", "cannot-resolve", "the value's schema cannot be read as this topic's"
-)
-MISTYPED = Rejection("decode", "mistyped", "a field is missing, unknown or of another type")
 
 
 #: A value and where its body begins -> the record, or why there is none.

@@ -8,18 +8,15 @@ A line reads with one schema, the reader's; records of older and newer versions 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from labline.schemas.avro import (
+from labline.schemas.avro import HEAD_BYTES, SINGLE_OBJECT_MARKER, DecodeBody, Schema, body_decoder
+from labline.schemas.rejection import (
     EMPTY,
-    HEAD_BYTES,
     PAYLOAD_MAX_BYTES,
-    SINGLE_OBJECT_MARKER,
     TOO_LARGE,
     TRUNCATED,
     UNKNOWN_FRAMING,
-    DecodeBody,
+    UNKNOWN_SCHEMA,
     Rejection,
-    Schema,
-    body_decoder,
 )
 
 CONFLUENT_MARKER = b"\x00"
@@ -27,10 +24,6 @@ CONFLUENT_HEAD_BYTES = 5
 ID_HEADER = "__value_schema_id"  # Confluent's HeaderSchemaIdSerializer
 GUID_MARKER = b"\x01"
 GUID_HEAD_BYTES = 17
-
-UNKNOWN_SCHEMA = Rejection(
-    "decode", "unknown-schema", "the value was written with a schema that is not known here"
-)
 
 #: A frame's head -> the schema that the value was written with.
 Heads: TypeAlias = Mapping[bytes, Schema]

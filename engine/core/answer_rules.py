@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from labline.engine.core.kinds import KINDS, Truth
 from labline.engine.core.line import Line
-from labline.schemas.avro import Rejection
+from labline.schemas.rejection import Rejection
 
 #: From what a label's field holds to what is learned, or why it is not.
 ReadTruth: TypeAlias = Callable[[Any], Any]

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from labline.engine.core.record import DEAD_LETTER, Emission, Record
-from labline.schemas.avro import Rejection
+from labline.schemas.rejection import Rejection
 
 ERROR_PREFIX = "labline.error."
 ATTEMPT_HEADER = "labline.error.attempt"

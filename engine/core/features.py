@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from labline.engine.core.line import Line
-from labline.schemas.avro import Rejection
+from labline.schemas.rejection import Rejection
 
 Features: TypeAlias = dict[str, float | int | str]
 Extract: TypeAlias = Callable[[Mapping[str, object], int], Features | Rejection]

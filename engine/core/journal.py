@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from labline.engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission
 from labline.engine.errors import LablineError
-from labline.schemas.avro import Rejection
 from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.rejection import Rejection
 
 FORMAT = 1
 #: Kinds of entries. A switch of environment, and moved offsets, are changes that no input explains.

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from labline.schemas.avro import Rejection
+from labline.schemas.rejection import Rejection
 
 #: Which field of a score record has what a model answered: the probability of yes, one probability
 #: for each class, or a number.

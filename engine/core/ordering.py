@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from labline.engine.core.record import INPUTS, Record
-from labline.schemas.avro import Rejection
+from labline.schemas.rejection import Rejection
 
 #: order time (running maximum of the input's event time), input, record, what it decoded to
 Head: TypeAlias = tuple[int, int, Record, dict[str, object] | Rejection]

@@ -15,8 +15,9 @@ from typing import NamedTuple, TypeAlias
 
 from labline.engine.core.kinds import BINARY, FINITE_MAX, MULTICLASS, LineKind
 from labline.engine.core.score_encoders import RESERVED
-from labline.schemas.avro import HEAD_BYTES, OTHER_SCHEMA, PAYLOAD_MAX_BYTES, Rejection
+from labline.schemas.avro import HEAD_BYTES
 from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.rejection import OTHER_SCHEMA, PAYLOAD_MAX_BYTES, Rejection
 
 _SCORE, _SHADOW = map(engine_schema, BINARY.schemas)
 _CLASS_SCORE, _CLASS_SHADOW = map(engine_schema, MULTICLASS.schemas)

@@ -65,8 +65,8 @@ from labline.engine.core.record import (
 from labline.engine.core.run import Run
 from labline.engine.core.score_encoders import Encoders, Place, encoders, subject
 from labline.engine.core.spec import Learner, LearnFailed, Slot, Spec
-from labline.schemas.avro import Rejection
 from labline.schemas.framing import Codec
+from labline.schemas.rejection import Rejection
 from labline.schemas.varint import varint
 
 LEARN_FAILED = "learn-failed"  # by a slot, restored to what it was

@@ -13,7 +13,8 @@ from typing import Any
 
 from fastavro import parse_schema, schemaless_writer
 
-from labline.schemas.avro import SINGLE_OBJECT_MARKER, Rejection, Schema
+from labline.schemas.avro import SINGLE_OBJECT_MARKER, Schema
+from labline.schemas.rejection import Rejection
 
 KINDS = (
     "truncated",

@@ -7,9 +7,10 @@ from typing import NamedTuple, NoReturn
 
 from labline.engine.broker.registry.schema_registry import SchemaRegistry, Writers
 from labline.engine.errors import LablineError
-from labline.schemas.avro import SINGLE_OBJECT_MARKER, DecodeBody, Rejection, Schema, body_decoder
+from labline.schemas.avro import SINGLE_OBJECT_MARKER, DecodeBody, Schema, body_decoder
 from labline.schemas.engine_schemas import engine_schema
 from labline.schemas.framing import CONFLUENT_MARKER, GUID_MARKER, Headers, frame
+from labline.schemas.rejection import Rejection
 
 ENGINE_SCHEMAS = (
     "labline.Score",

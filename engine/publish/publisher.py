@@ -12,7 +12,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from labline.engine.broker.clients import producer_config
 from labline.engine.errors import AbsentError, LablineError
 from labline.engine.publish.undelivered import FATAL, Undelivered
-from labline.schemas.avro import Rejection, Schema, SchemaViolation
+from labline.schemas.avro import Schema
+from labline.schemas.rejection import Rejection, SchemaViolation
 from labline.topics.declaration import Topic
 
 SOURCE_HEADER = "ce_source"  # who sent it, as CloudEvents' Kafka binding names it: a claim

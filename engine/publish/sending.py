@@ -11,7 +11,7 @@ from typing import Any, Self, TypeAlias
 from labline.engine.publish.progress_file import Progress, Settled
 from labline.engine.publish.publisher import DELIVERY_TIMEOUT_MS, Publisher
 from labline.engine.tables.rows import Row
-from labline.schemas.avro import Rejection, SchemaViolation
+from labline.schemas.rejection import Rejection, SchemaViolation
 
 LOOK_S = 0.5  # between two looks at how far it is
 BEYOND_MAX = 200_000  # rows settled out of order that are remembered

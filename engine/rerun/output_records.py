@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 from labline.engine.core.dead_letter import ERROR_PREFIX
 from labline.engine.core.record import ANSWER, DEAD_LETTER, SHADOW, Emission, Record
 from labline.engine.core.scores import Answer, Shadow, decode_answer, decode_shadow
-from labline.schemas.avro import Rejection
 from labline.schemas.framing import Headers
+from labline.schemas.rejection import Rejection
 
 #: Topic, partition and offset of an input record.
 Source: TypeAlias = tuple[str, int, int]

@@ -14,8 +14,9 @@ import structlog
 
 from labline.engine.core.kinds import KINDS
 from labline.engine.workspace.workspace import Workspace
-from labline.schemas.avro import Rejection, Schema
+from labline.schemas.avro import Schema
 from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.rejection import Rejection
 from labline.topics.naming import line_topics
 
 log = structlog.get_logger()

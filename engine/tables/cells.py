@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict
 
 from labline.engine.errors import LablineError
 from labline.engine.tables.times import time_reader
-from labline.schemas.avro import Rejection, Schema
+from labline.schemas.avro import Schema
 from labline.schemas.declarations import checked
+from labline.schemas.rejection import Rejection
 from labline.schemas.shape import expand
 
 TRUE, FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})

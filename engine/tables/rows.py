@@ -13,7 +13,8 @@ from labline.engine.tables.csv_text import BYTE_ORDER_MARK, csv_table
 from labline.engine.tables.json_text import cell_of, json_object
 from labline.engine.tables.order import SORT_REMEDY, in_time_order
 from labline.engine.tables.table import Row as TableRow
-from labline.schemas.avro import Rejection, Schema
+from labline.schemas.avro import Schema
+from labline.schemas.rejection import Rejection
 from labline.schemas.shape import expand
 
 LINE_MAX_CHARACTERS = 1_000_000

@@ -25,8 +25,9 @@ from labline.lab_replay.experiments.columns import (
     times_of,
 )
 from labline.lab_replay.recordings.recording import Recording
-from labline.schemas.avro import Rejection, Schema
+from labline.schemas.avro import Schema
 from labline.schemas.framing import Codec, Heads
+from labline.schemas.rejection import Rejection
 
 RECORD_COLUMNS = ("partition", "offset", "timestamp", "key", "undecoded")
 _HELD: dict[str, Held] = {

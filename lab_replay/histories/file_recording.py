@@ -20,7 +20,8 @@ from labline.lab_replay.histories.line_recording import Progress, Say
 from labline.lab_replay.recordings.partition_files import Spread
 from labline.lab_replay.recordings.recording_format import MANIFEST, Manifest, write_manifest
 from labline.lab_replay.recordings.unfinished import begin_anew
-from labline.schemas.avro import Rejection, Schema, SchemaViolation
+from labline.schemas.avro import Schema
+from labline.schemas.rejection import Rejection, SchemaViolation
 from labline.topics.partitioning import partition_of
 
 REJECTED_SHOWN = 10

@@ -17,7 +17,8 @@ from labline.engine.tables.order import as_due, in_time_order
 from labline.engine.tables.proposal import Proposal
 from labline.engine.tables.table import Table
 from labline.engine.tables.times import time_reader
-from labline.schemas.avro import Rejection, Schema, SchemaViolation
+from labline.schemas.avro import Schema
+from labline.schemas.rejection import Rejection, SchemaViolation
 
 LABELS_REMEDY = "fewer rows, or without the labels' times: rename that column"
 BEFORE_ALL_MS = -(2**62)

@@ -8,8 +8,9 @@ from labline.engine.core.line import Line
 from labline.engine.core.record import Record
 from labline.engine.errors import LablineError
 from labline.lab_replay.recordings.recording_format import Redacted
-from labline.schemas.avro import Rejection, Schema, SchemaViolation
+from labline.schemas.avro import Schema
 from labline.schemas.framing import Codec, Heads, frame
+from labline.schemas.rejection import Rejection, SchemaViolation
 from labline.schemas.shape import expand
 
 EMPTY: dict[str, object] = {

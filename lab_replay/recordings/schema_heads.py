@@ -1,7 +1,7 @@
 """Which schemas the values of a recording say that they were written with."""
 
 from labline.engine.core.record import Record
-from labline.schemas.avro import SINGLE_OBJECT_MARKER, Rejection
+from labline.schemas.avro import SINGLE_OBJECT_MARKER
 from labline.schemas.framing import (
     CONFLUENT_MARKER,
     GUID_HEAD_BYTES,
@@ -9,6 +9,7 @@ from labline.schemas.framing import (
     confluent_head,
     frame,
 )
+from labline.schemas.rejection import Rejection
 
 WRITERS_MAX = 1_000  # of one partition; values that are no Avro may begin with anything
 MORE = "more"

@@ -30,7 +30,7 @@ from labline.lab_replay.replay.row_recorder import RowRecorder
 from labline.lab_replay.replay.trial import joined
 from labline.lab_replay.whatif.answers import AnswerLog, AnswerPairs
 from labline.lab_replay.whatif.change import Change, source_name
-from labline.schemas.avro import Rejection
+from labline.schemas.rejection import Rejection
 
 SOURCES_MAX = 100  # names of producers that an error lists
 

@@ -28,8 +28,8 @@ from labline.lab_replay.whatif.answers import AnswerPairs
 from labline.lab_replay.whatif.change import Change
 from labline.lab_replay.whatif.fold import PartitionFold, other_kind
 from labline.lab_replay.whatif.result import COUNTS, OutcomeCounts, Part, WhatIf, part_of
-from labline.schemas.avro import Rejection
 from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.rejection import Rejection
 from labline.topics.naming import line_topics
 
 OUTCOMES = (*LABEL_OUTCOMES, EXPIRED, NEGATIVE, EVICTED)

@@ -16,7 +16,8 @@ from typer.testing import CliRunner, Result
 from labline.engine.broker.clients import admin_client, producer_config
 from labline.engine.cli.main import app
 from labline.engine.core.dead_letter import Origin, dead_letter
-from labline.schemas.avro import Rejection, Schema
+from labline.schemas.avro import Schema
+from labline.schemas.rejection import Rejection
 
 pytestmark = pytest.mark.broker
 

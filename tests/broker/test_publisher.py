@@ -18,8 +18,9 @@ from labline.engine.errors import LablineError
 from labline.engine.publish import publisher as publisher_module
 from labline.engine.publish.publisher import Publisher
 from labline.engine.publish.undelivered import UndeliveredError
-from labline.schemas.avro import Schema, SchemaViolation
+from labline.schemas.avro import Schema
 from labline.schemas.framing import confluent_head
+from labline.schemas.rejection import SchemaViolation
 from labline.schemas.releases import release
 from labline.topics.apply import apply
 from labline.topics.declaration import Topic

@@ -10,7 +10,7 @@ from labline.engine.errors import LablineError
 from labline.engine.publish import publisher as publisher_module
 from labline.engine.publish.async_publisher import AsyncPublisher
 from labline.engine.publish.undelivered import UndeliveredError
-from labline.schemas.avro import SchemaViolation
+from labline.schemas.rejection import SchemaViolation
 from tests.broker.test_publisher import SCHEMA, Topic, await_gone, everything, made
 
 

@@ -24,9 +24,10 @@ from labline.engine.broker.registry import registry_connection
 from labline.engine.broker.registry.schema_registry import SchemaRegistry, Writers, subject
 from labline.engine.broker.servers import apicurio
 from labline.engine.errors import LablineError
-from labline.schemas.avro import Rejection, Schema
+from labline.schemas.avro import Schema
 from labline.schemas.evolution import check_evolution
 from labline.schemas.framing import Codec, confluent_head
+from labline.schemas.rejection import Rejection
 from tests.broker.registry_proxy import proxy
 
 pytestmark = pytest.mark.broker

@@ -10,8 +10,8 @@ from labline.engine.core.journal import Entry, decode_entry
 from labline.engine.core.record import Headers, Record
 from labline.engine.core.snapshot import Sealed
 from labline.engine.models.learning.snapshot_store import SnapshotStore
-from labline.schemas.avro import Rejection
 from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.rejection import Rejection
 from labline.topics.naming import line_topics
 
 Written = tuple[bytes | None, bytes | None, Headers]  # key, value, headers

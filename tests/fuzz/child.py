@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from labline.schemas.avro import Rejection
+from labline.schemas.rejection import Rejection
 from tests.fuzz.payloads import Payload, Payloads
 from tests.fuzz.targets import Target, targets
 

@@ -37,8 +37,8 @@ from labline.lab_replay.recordings.recording_format import (
     write_manifest,
     write_partition,
 )
-from labline.schemas.avro import Rejection
 from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.rejection import Rejection
 from labline.schemas.varint import varint
 
 VERSION = 1

@@ -23,8 +23,8 @@ from labline.engine.models.state.globals import FORMAT_1
 from labline.engine.models.state.unpickle import load
 from labline.engine.ops.dead_letters import parse_letter
 from labline.lab_replay.recordings.recording import Recording
-from labline.schemas.avro import Rejection
 from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.rejection import Rejection
 
 V1 = Path(__file__).parent / "v1"
 KEYS = load_public_keys(V1 / "keys")

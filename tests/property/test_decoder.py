@@ -11,18 +11,10 @@ from fastavro import parse_schema, schemaless_reader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labline.schemas.avro import (
-    TRAILING,
-    TRUNCATED,
-    UNREADABLE,
-    DecodeBody,
-    Rejection,
-    Schema,
-    SchemaViolation,
-    body_decoder,
-)
+from labline.schemas.avro import DecodeBody, Schema, body_decoder
 from labline.schemas.constraints import record_check
 from labline.schemas.decoder import compile_decoder
+from labline.schemas.rejection import TRAILING, TRUNCATED, UNREADABLE, Rejection, SchemaViolation
 from labline.schemas.shape import expand
 from labline.schemas.varint import varint
 from tests.slices import part

@@ -19,16 +19,16 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from labline.engine.errors import LablineError
-from labline.schemas.avro import (
+from labline.schemas.avro import Schema
+from labline.schemas.constraints import record_check
+from labline.schemas.encoder import compile_encoder
+from labline.schemas.rejection import (
     MISTYPED,
     PAYLOAD_MAX_BYTES,
     TOO_LARGE,
     Rejection,
-    Schema,
     SchemaViolation,
 )
-from labline.schemas.constraints import record_check
-from labline.schemas.encoder import compile_encoder
 from labline.schemas.shape import expand
 from labline.schemas.varint import varint
 from tests.slices import part

@@ -11,8 +11,9 @@ from fastavro import parse_schema, schemaless_reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labline.schemas.avro import HEAD_BYTES, Schema, SchemaViolation
+from labline.schemas.avro import HEAD_BYTES, Schema
 from labline.schemas.evolution import check_evolution, problems
+from labline.schemas.rejection import SchemaViolation
 from labline.schemas.shape import expand
 from tests.slices import part
 

@@ -15,8 +15,8 @@ from labline.engine.core.score_encoders import (
     subject,
 )
 from labline.engine.core.scores import Answer, Shadow, SlotScore, decode_answer, decode_shadow
-from labline.schemas.avro import Rejection
 from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.rejection import Rejection
 from labline.schemas.varint import varint
 
 BINARY, REGRESSION, MULTICLASS = (KINDS[n] for n in ("binary", "regression", "multiclass"))

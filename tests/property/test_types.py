@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from labline.schemas.avro import Schema, SchemaViolation
+from labline.schemas.avro import Schema
+from labline.schemas.rejection import SchemaViolation
 from labline.schemas.shape import expand
 from labline.schemas.source import source_of
 from labline.schemas.types import model_of

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from labline.engine.publish.progress_file import Progress
     from labline.engine.publish.sending import Tally
     from labline.engine.tables.rows import Row
-    from labline.schemas.avro import Rejection
+    from labline.schemas.rejection import Rejection
 
 REJECTS_SHOWN = 20
 

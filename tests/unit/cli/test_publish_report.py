@@ -8,7 +8,7 @@ import pytest
 from labline.engine.cli.shared.publish_report import Rejects
 from labline.engine.errors import LablineError
 from labline.engine.tables.rows import Row
-from labline.schemas.avro import Rejection
+from labline.schemas.rejection import Rejection
 
 WHY = Rejection("decode", "wrong", "it is wrong")
 

@@ -3,7 +3,7 @@
 from labline.engine.core.features import extractor
 from labline.engine.core.line import Line
 from labline.engine.models.estimators import Select
-from labline.schemas.avro import Rejection
+from labline.schemas.rejection import Rejection
 
 NAMES = [f"n{number}" for number in (7, 3, 11, 0, 5, 2, 9, 1, 10, 4, 8, 6)]
 LINE = {"name": "l", "events": "e", "id": "id"}

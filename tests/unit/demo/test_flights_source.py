@@ -13,7 +13,8 @@ from labline.engine.demo.clock import Clock
 from labline.engine.demo.flights_source import ARRIVED, DEPARTED, arrivals, departures, timeline
 from labline.engine.workspace.check import check_workspace
 from labline.engine.workspace.workspace import Workspace
-from labline.schemas.avro import Rejection, Schema
+from labline.schemas.avro import Schema
+from labline.schemas.rejection import Rejection
 
 WORKSPACE = Path(__file__).parents[3] / "examples/flights"
 MINUTE_MS = 60_000

@@ -5,7 +5,8 @@ import pytest
 from labline.engine.errors import LablineError
 from labline.engine.tables.csv_text import csv_table
 from labline.engine.tables.rows import csv_rows
-from labline.schemas.avro import Rejection, Schema
+from labline.schemas.avro import Schema
+from labline.schemas.rejection import Rejection
 
 SCHEMA = Schema.parse(
     {"type": "record", "name": "Q", "fields": [

@@ -4,7 +4,8 @@ import pytest
 
 from labline.engine.errors import LablineError
 from labline.engine.tables.rows import by_event_time, csv_rows, json_rows
-from labline.schemas.avro import Rejection, Schema
+from labline.schemas.avro import Schema
+from labline.schemas.rejection import Rejection
 
 SCHEMA = Schema.parse(
     {
