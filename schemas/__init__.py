@@ -1,1 +1,1 @@
-"""schemas."""
+"""What an event is: schemas and their versions, constraints, and formats of values."""

@@ -246,10 +246,10 @@ def _union_check(branches: list[AvroType], limits: Limits) -> Check | None:
         return None
 
     def check_branch(value: object) -> Broken:
-        found = by_class.get(type(value))
+        branch_check = by_class.get(type(value))
         if isinstance(value, dict) and records:
-            found = records.get(frozenset(value), found)
-        return found(value) if found else None
+            branch_check = records.get(frozenset(value), branch_check)
+        return branch_check(value) if branch_check else None
 
     return check_branch
 

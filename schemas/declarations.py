@@ -1,4 +1,8 @@
-"""Files that people write, checked: what is wrong in them is said in one clear line."""
+"""Files that people write, checked: what is wrong in them is said in one clear line.
+
+Everything that loads TOML or YAML of a workspace passes it here with a pydantic model, and gets the
+model or an error that names the file, the place and the nearest known name.
+"""
 
 import difflib
 from collections.abc import Iterator

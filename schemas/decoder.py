@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from labline.schemas.constraints import Limits, read_limits
-from labline.schemas.shape import AvroType
+from labline.schemas.shape import AvroType, kind_of
 
 #: A value and where its body begins -> the record, or why there is none.
 Decode: TypeAlias = Callable[[bytes, int], Any]
@@ -48,13 +48,13 @@ def compile_decoder(record: Mapping[str, Any], slow: Decode) -> Decode:
     >>> decode(b"\x01\x00", 0), decode(b"\x02", 0), decode(b"\x02\x00\x00", 0)
     ('slowly', 'slowly', 'slowly')
     """
-    made = _Maker(slow)
+    maker = _Maker(slow)
     fields = record["fields"]
     try:
-        lines = made.fields(fields)
+        lines = maker.fields(fields)
     except _Unsure:
         return slow
-    items = ", ".join(f"{made.constant(field['name'])}: v{n}" for n, field in enumerate(fields))
+    items = ", ".join(f"{maker.constant(field['name'])}: v{n}" for n, field in enumerate(fields))
     source = [
         "def decode(b, start):",
         "    if type(b) is not bytes: return slow(b, start)",
@@ -65,17 +65,13 @@ def compile_decoder(record: Mapping[str, Any], slow: Decode) -> Decode:
         "    except (Unsure, CutShort, LookupError, ValueError): pass",
         "    return slow(b, start)",
     ]
-    exec("\n".join(source), made.names)  # noqa: S102  # our own words, see the module
-    decode: Decode = made.names["decode"]
+    exec("\n".join(source), maker.names)  # noqa: S102  # our own words, see the module
+    decode: Decode = maker.names["decode"]
     return decode
 
 
 def _indented(lines: Iterable[str]) -> list[str]:
     return ["    " + line for line in lines]
-
-
-def _kind(avro: AvroType) -> str:
-    return avro if isinstance(avro, str) else avro["type"]  # type: ignore[call-overload]
 
 
 def _nullable(avro: AvroType) -> tuple[AvroType, int, int] | None:
@@ -129,10 +125,10 @@ class _Maker:
             return singly
         form, targets, tags, checks = "<", [], [], []
         for n in run:
-            if found := _nullable(fields[n]["type"]):
+            if nullable := _nullable(fields[n]["type"]):
                 form += "B"
                 targets.append(f"t{n}")
-                tags.append(f"t{n} == {found[1]}")
+                tags.append(f"t{n} == {nullable[1]}")
             form += "d"
             targets.append(f"v{n}")
             checks += self._number("double", _limits(fields[n]), f"v{n}")
@@ -151,10 +147,10 @@ class _Maker:
 
     def _field(self, field: Mapping[str, Any], v: str) -> list[str]:
         """Return the code for one field."""
-        limits, found = _limits(field), _nullable(field["type"])
-        if found is None:
+        limits, nullable = _limits(field), _nullable(field["type"])
+        if nullable is None:
             return self._value(field["type"], limits, v)
-        avro, tag, null = found
+        avro, tag, null = nullable
         return [
             f"if b[i] == {tag}:",
             "    i += 1",
@@ -166,7 +162,7 @@ class _Maker:
         ]
 
     def _value(self, avro: AvroType, limits: Limits, v: str) -> list[str]:
-        kind = _kind(avro)
+        kind = kind_of(avro)
         if kind in ("int", "long"):
             more = _LONG if kind == "long" else _INT
             return [*more, f"{v} = ~(n >> 1) if n & 1 else n >> 1",
@@ -241,8 +237,8 @@ def _limits(field: Mapping[str, Any]) -> Limits:
 
 
 def _is_double(avro: AvroType) -> bool:
-    found = _nullable(avro) if isinstance(avro, list) and len(avro) == 2 else None
-    return (found[0] if found else avro) == "double"
+    nullable = _nullable(avro) if isinstance(avro, list) and len(avro) == 2 else None
+    return (nullable[0] if nullable else avro) == "double"
 
 
 def _varint(b: bytes, i: int) -> tuple[int, int]:

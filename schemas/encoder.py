@@ -14,7 +14,8 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from labline.schemas.constraints import LONG_MAX, NUMBERS, Limits, read_limits
-from labline.schemas.shape import AvroType
+from labline.schemas.shape import AvroType, kind_of
+from labline.schemas.union_branches import branch_tests
 from labline.schemas.varint import UNSIGNED, varint
 
 #: A record and the head of its frame -> framed bytes.
@@ -53,13 +54,13 @@ def compile_encoder(record: Mapping[str, Any], slow: Encode, size_max: int) -> E
     >>> encode({"x": -1, "s": "a"}, b""), encode({"x": 1}, b"")
     (b'slowly', b'slowly')
     """
-    made = _Maker(slow, size_max)
+    maker = _Maker(slow, size_max)
     try:
-        lines, parts = made.record(record, "x")
+        lines, parts = maker.record(record, "x")
     except _Unsure:
         return slow  # too large a schema
     source = [
-        *made.functions,
+        *maker.functions,
         "def encode(x, head):",
         "    try:",
         *_indented(_indented(lines)),
@@ -68,8 +69,8 @@ def compile_encoder(record: Mapping[str, Any], slow: Encode, size_max: int) -> E
         "    except (Unsure, NotPacked, LookupError, ValueError, ArithmeticError): pass",
         "    return slow(x, head)",
     ]
-    exec("\n".join(source), made.names)  # noqa: S102  # our own words, see the module
-    encode: Encode = made.names["encode"]
+    exec("\n".join(source), maker.names)  # noqa: S102  # our own words, see the module
+    encode: Encode = maker.names["encode"]
     return encode
 
 
@@ -86,10 +87,6 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 def _bytes(parts: list[str]) -> str:
     return " + ".join(parts) if len(parts) < 4 else f"join(({', '.join(parts)}))"
-
-
-def _kind(avro: AvroType) -> str:
-    return avro if isinstance(avro, str) else avro["type"]  # type: ignore[call-overload]
 
 
 def _nullable(avro: AvroType) -> AvroType | None:
@@ -126,7 +123,7 @@ class _Maker:
             raise _Unsure
         if isinstance(avro, list):
             return self._union(avro, limits, x)
-        kind = _kind(avro)
+        kind = kind_of(avro)
         if kind in NUMBERS:
             return self._number(kind, limits, x)
         if isinstance(avro, str):
@@ -243,7 +240,7 @@ class _Maker:
         """Return the code for a union: null, or the one branch that a value's class stands for."""
         simple = _nullable(branches)
         tests = {branch: "True" for branch in (1, 0) if simple and branches[branch] != "null"}
-        tests = tests or _classes(branches, x)
+        tests = tests or branch_tests(branches, x)
         if "null" in branches:
             tests = {branches.index("null"): f"{x} is None", **tests}
         if not tests:
@@ -261,40 +258,12 @@ class _Maker:
 
 def _real_bounds(limits: Limits, kind: str) -> tuple[float, float] | None:
     """Return the bounds of a float or double, floats where they can be: those compare faster."""
-    found = limits.bounds(kind)
-    if found is None:
+    bounds = limits.bounds(kind)
+    if bounds is None:
         return None
-    low, high = (float(b) if abs(b) <= FLOAT_EXACT_MAX else b for b in found)
+    low, high = (float(b) if abs(b) <= FLOAT_EXACT_MAX else b for b in bounds)
     return low, high
 
 
 def _unless(test: str) -> str:
     return f"if not ({test}): raise Unsure"
-
-
-#: Python's classes, and the Avro types that may take their values.
-_TAKERS = {
-    "bool": {"boolean"}, "int": {"int", "long", "float", "double"}, "float": {"float", "double"},
-    "str": {"string", "enum"}, "bytes": {"bytes", "fixed", "array"}, "list": {"array"},
-    "dict": {"record", "map"},
-}  # fmt: skip
-
-
-def _classes(branches: list[AvroType], x: str) -> dict[int, str]:
-    """Return for each branch that a class of values is sure to go to the test for it.
-
-    Avro's writers choose by trying; where more than one branch may take a class, all is left to
-    them, but for floats, which go to double, and for whole numbers before real ones.
-    """
-    kinds = [_kind(branch) for branch in branches]
-    found: dict[int, str] = {}
-    for name, takers in _TAKERS.items():
-        takes = [n for n, kind in enumerate(kinds) if kind in takers]
-        if name == "float" and "double" in kinds:
-            takes = [kinds.index("double")]
-        if name == "int":
-            whole = [n for n in takes if kinds[n] in ("int", "long")]
-            takes = whole if takes[:1] == whole[:1] else []
-        if len(takes) == 1:
-            found[takes[0]] = f"type({x}) is {name}"
-    return found

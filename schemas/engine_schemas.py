@@ -1,4 +1,8 @@
-"""The engine's own schemas: scores, shadow scores, journal, vitals."""
+"""The engine's own schemas: scores, shadow scores, journal, vitals.
+
+They ship with labline as ``.avsc`` files and are parsed once for each process. Their bytes are
+formats that outlive it, so a change to one is a new version.
+"""
 
 import json
 from functools import cache

@@ -40,9 +40,9 @@ def check_evolution(level: Level, new: Document, older: Sequence[Document]) -> l
     >>> check_evolution("FORWARD", version(x, y), [version(x)])
     []
     """
-    found = [f"the default of {at} is no value that it may have" for at in faulty_defaults(new)]
+    findings = [f"the default of {at} is no value that it may have" for at in faulty_defaults(new)]
     if level == "NONE":
-        return found
+        return findings
     last = len(older)
     first = 1 if level.endswith("_TRANSITIVE") else max(last, 1)
     backward: dict[str, list[str]] = {}
@@ -55,9 +55,11 @@ def check_evolution(level: Level, new: Document, older: Sequence[Document]) -> l
         if level.startswith(("FORWARD", "FULL")):
             for problem in problems(old, new):
                 forward.setdefault(problem, []).append(str(number))
-    found += [f"it cannot read records of {_versions(of)}: {why}" for why, of in backward.items()]
-    found += [f"{_versions(by)} cannot read its records: {why}" for why, by in forward.items()]
-    return found
+    findings += [
+        f"it cannot read records of {_versions(of)}: {why}" for why, of in backward.items()
+    ]
+    findings += [f"{_versions(by)} cannot read its records: {why}" for why, by in forward.items()]
+    return findings
 
 
 def strictest(levels: Iterable[Level]) -> Level:
@@ -74,8 +76,8 @@ def strictest(levels: Iterable[Level]) -> Level:
         return "NONE"
     side = sides.pop() if len(sides) == 1 else "FULL"
     all_before = any(level.endswith("_TRANSITIVE") for level in wanted)
-    found: Level = f"{side}_TRANSITIVE" if all_before else side  # type: ignore[assignment]
-    return found
+    level: Level = f"{side}_TRANSITIVE" if all_before else side  # type: ignore[assignment]
+    return level
 
 
 def faulty_defaults(document: Document) -> list[str]:

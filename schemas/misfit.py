@@ -1,4 +1,8 @@
-"""Whether a record has its schema's fields and types, and if not, which field it is about."""
+"""Whether a record has its schema's fields and types, and if not, which field it is about.
+
+The slow path of encoding asks; fastavro decides. A message names fields and never quotes a
+value.
+"""
 
 from collections.abc import Mapping
 from typing import Any

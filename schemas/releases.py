@@ -148,13 +148,13 @@ def subject_folders(folder: Path) -> list[Path]:
 def forbidden(subject: Subject, version: Release, level: Level) -> LablineError | None:
     """Return the error of a version that may not follow the ones before it, None when it may."""
     before = [schema.document for schema in subject.before(version)]
-    found = check_evolution(level, version.schema.document, before)
-    if not found:
+    reasons = check_evolution(level, version.schema.document, before)
+    if not reasons:
         return None
-    more = f"; and {len(found) - REASONS_SHOWN} more" if len(found) > REASONS_SHOWN else ""
+    more = f"; and {len(reasons) - REASONS_SHOWN} more" if len(reasons) > REASONS_SHOWN else ""
     return LablineError(
         "LL-SCHEMA-INCOMPATIBLE",
-        f"{_place(version.path)} breaks {level}: {'; '.join(found[:REASONS_SHOWN])}{more}",
+        f"{_place(version.path)} breaks {level}: {'; '.join(reasons[:REASONS_SHOWN])}{more}",
         "mend it, or declare another compatibility for the topics that use it",
     )
 

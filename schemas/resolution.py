@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from fastavro.schema import to_parsing_canonical_form
 
 from labline.schemas.constraints import NUMBERS, TEXTS, Limits, read_limits
-from labline.schemas.shape import NAMED, AvroType, expand
+from labline.schemas.shape import NAMED, AvroType, expand, kind_of
 from labline.schemas.types import is_value
 
 PROMOTIONS = {
@@ -62,7 +62,7 @@ class _Side(NamedTuple):
 
     @property
     def kind(self) -> str:
-        return _kind(self.avro)
+        return kind_of(self.avro)
 
     @property
     def limits(self) -> Limits:
@@ -86,9 +86,9 @@ class _Resolution:
                     fitting = read.inner(read.avro[index])
                 yield from self.compare(written.inner(branch), fitting)
         elif isinstance(read.avro, list):
-            found = [branch for branch in read.avro if _matches(written.avro, branch)]
-            if found:  # the first one is taken
-                yield from self.compare(written, read.inner(found[0]))
+            fitting_branches = [branch for branch in read.avro if _matches(written.avro, branch)]
+            if fitting_branches:  # the first one is taken
+                yield from self.compare(written, read.inner(fitting_branches[0]))
             else:
                 yield (
                     f"{written.at} is written as {_named(written.avro)} and read as "
@@ -142,12 +142,12 @@ class _Resolution:
                 sources.setdefault(target["name"], []).append(field)
         for field in r["fields"]:
             at = dotted(written.at, field["name"])
-            found = sources.get(field["name"], [])
-            if len(found) > 1:
-                names = " and as ".join(source["name"] for source in found)
+            writers = sources.get(field["name"], [])
+            if len(writers) > 1:
+                names = " and as ".join(source["name"] for source in writers)
                 yield f"{at} is written as {names}: only one of them can be read"
-            elif found:
-                source = _Side(found[0]["type"], found[0], at)
+            elif writers:
+                source = _Side(writers[0]["type"], writers[0], at)
                 yield from self.compare(source, _Side(field["type"], field, at))
             elif field.get("event_time"):
                 yield f"{at} is the event time, and records without it have none"
@@ -207,7 +207,7 @@ def _matches(written: AvroType, read: AvroType) -> bool:
     """Tell whether fastavro takes a branch of the reader's union for a written type."""
     if isinstance(written, list) or isinstance(read, list):
         return True
-    kinds = (_kind(written), _kind(read))
+    kinds = (kind_of(written), kind_of(read))
     if isinstance(written, dict) and isinstance(read, dict):
         if kinds in (("array", "array"), ("map", "map")):
             return _matches(part(written), part(read))
@@ -227,16 +227,11 @@ def _canonical(document: Mapping[str, Any]) -> str:
     return to_parsing_canonical_form(copy.deepcopy(dict(document)))
 
 
-def _kind(avro: AvroType) -> str:
-    assert not isinstance(avro, list)
-    return avro if isinstance(avro, str) else str(avro["type"])
-
-
 def _named(avro: AvroType) -> str:
     """Return what a person calls a type."""
     if isinstance(avro, list):
         return " or ".join(map(_named, avro))
-    kind = _kind(avro)
+    kind = kind_of(avro)
     return f"{kind} {avro['name']}" if isinstance(avro, dict) and kind in NAMED else kind
 
 

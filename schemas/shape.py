@@ -45,9 +45,21 @@ def expand(document: object) -> dict[str, Any]:
     """
     if not isinstance(document, dict) or document.get("type") != "record":
         raise refused("a schema is a record", 'begin with {"type": "record", "name": …}')
-    found = _Expansion().expand(document, namespace="", place="schema", depth=0)
-    assert isinstance(found, dict)
-    return found
+    record = _Expansion().expand(document, namespace="", place="schema", depth=0)
+    assert isinstance(record, dict)
+    return record
+
+
+def kind_of(avro: AvroType) -> str:
+    """Return what a type is, by Avro's word; a union is no single one.
+
+    Examples
+    --------
+    >>> kind_of("int"), kind_of({"type": "map", "values": "int"})
+    ('int', 'map')
+    """
+    assert not isinstance(avro, list)
+    return avro if isinstance(avro, str) else str(avro["type"])
 
 
 class _Expansion:

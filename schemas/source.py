@@ -1,4 +1,8 @@
-"""Typed Python source of schemas: what ``labline schemas types`` writes."""
+"""Typed Python source of schemas: what ``labline schemas types`` writes.
+
+It walks a schema as `types` does and writes down what that builds, so that type checkers see the
+same models.
+"""
 
 import math
 from collections.abc import Iterable, Mapping

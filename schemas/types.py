@@ -86,9 +86,9 @@ def is_value(field: Mapping[str, Any], value: object) -> bool:
     >>> is_value(field, None), is_value(field, 1), is_value(field, -1), is_value(field, True)
     (True, True, False, False)
     """
-    made = build(field["type"], read_limits(field, field["name"]), _Models())
+    allowed = build(field["type"], read_limits(field, field["name"]), _Models())
     try:
-        create_model("_", __config__=STRICT, value=(made, ...)).model_validate({"value": value})
+        create_model("_", __config__=STRICT, value=(allowed, ...)).model_validate({"value": value})
     except ValidationError:
         return False
     return True
@@ -135,10 +135,10 @@ def attribute(name: str, taken: Iterable[str] = ()) -> str:
 def attributes(avro: Mapping[str, Any], taken: Iterable[str] = ()) -> list[str]:
     """Return the attributes of a record's fields, each once."""
     names = [field["name"] for field in avro["fields"]]
-    found: list[str] = []
+    result: list[str] = []
     for name in names:
-        found.append(attribute(name, {*taken, *found, *names} - {name}))
-    return found
+        result.append(attribute(name, {*taken, *result, *names} - {name}))
+    return result
 
 
 class _Models:

@@ -1,4 +1,8 @@
-"""Avro's whole numbers, zigzag and of variable length: 14 bits at a time, looked up."""
+"""Avro's whole numbers, zigzag and of variable length: 14 bits at a time, looked up.
+
+The compiled encoder and the encoders of scores call it for every number; the tables are made when
+the module is loaded.
+"""
 
 _BITS = 14
 _END = 1 << _BITS

@@ -1,4 +1,9 @@
-"""The one part of the catalogue that touches Kafka: what is there, and making it as planned."""
+"""Topics as they are in Kafka, and making them as planned: the only module here with a client.
+
+``labline topics plan`` and ``doctor`` ask `existing_topics`; ``topics apply`` and the demo call
+`apply` with the steps of a plan, and get back the names of what was made or altered once every
+partition answers. A step that Kafka refuses is an error; what was done before it stays.
+"""
 
 import time
 from collections.abc import Callable, Iterable
@@ -19,7 +24,7 @@ from confluent_kafka.admin import (
 )
 
 from labline.engine.errors import LablineError
-from labline.topics.steps import Alter, Create, Declaration, Existing, Found, Refuse, Step
+from labline.topics.steps import Alter, BrokerTopic, Create, Declaration, Existing, Refuse, Step
 
 TIMEOUT_S = 30.0
 POLL_S = 0.02
@@ -33,12 +38,12 @@ def existing_topics(admin: AdminClient, names: Iterable[str]) -> Existing:
     present = [name for name in dict.fromkeys(names) if name in known]
     if not present:
         return {}
-    found = {}
+    topics = {}
     for name, config in _configs(admin, present).items():
         partitions = known[name].partitions
         copies = min((len(part.replicas) for part in partitions.values()), default=0)
-        found[name] = Found(len(partitions), config, copies)
-    return found
+        topics[name] = BrokerTopic(len(partitions), config, copies)
+    return topics
 
 
 def apply(admin: AdminClient, steps: Iterable[Step], report: Report | None = None) -> list[str]:
@@ -78,10 +83,13 @@ def raise_refusal(steps: Iterable[Step]) -> None:
 def _create(admin: AdminClient, steps: list[Create]) -> Iterable[Step]:
     if not steps:
         return
-    asked = admin.create_topics([_new(step.topic) for step in steps], request_timeout=TIMEOUT_S)
+    answers = admin.create_topics([_new(step.topic) for step in steps], request_timeout=TIMEOUT_S)
     for step in steps:
         # someone else may have been faster: the next plan compares
-        if _done(step.name, asked[step.name], "LL-TOPIC-CREATE") != KafkaError.TOPIC_ALREADY_EXISTS:
+        if (
+            _done(step.name, answers[step.name], "LL-TOPIC-CREATE")
+            != KafkaError.TOPIC_ALREADY_EXISTS
+        ):
             yield step
 
 
@@ -144,7 +152,7 @@ def _reason(error: KafkaException) -> KafkaError:
 def _configs(admin: AdminClient, names: Iterable[str]) -> dict[str, dict[str, str]]:
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     answers = admin.describe_configs(resources, request_timeout=TIMEOUT_S) if resources else {}
-    found = {}
+    configs = {}
     for resource, answer in answers.items():
         try:
             config = answer.result()
@@ -152,8 +160,8 @@ def _configs(admin: AdminClient, names: Iterable[str]) -> dict[str, dict[str, st
             if _reason(error).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 continue  # deleted meanwhile, or so new that not every broker knows it
             raise
-        found[resource.name] = {k: v.value for k, v in config.items() if v.value is not None}
-    return found
+        configs[resource.name] = {k: v.value for k, v in config.items() if v.value is not None}
+    return configs
 
 
 def _await_visible(admin: AdminClient, steps: list[Step]) -> None:
@@ -196,9 +204,9 @@ def _answer(admin: AdminClient, partitions: dict[str, int]) -> bool:
     places = [TopicPartition(name, p) for name, count in partitions.items() for p in range(count)]
     if not places:
         return True
-    asked = admin.list_offsets(
+    answers = admin.list_offsets(
         dict.fromkeys(places, OffsetSpec.latest()),
         isolation_level=IsolationLevel.READ_UNCOMMITTED,
         request_timeout=TIMEOUT_S,
     )
-    return all(answer.exception() is None for answer in asked.values())
+    return all(answer.exception() is None for answer in answers.values())

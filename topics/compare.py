@@ -1,4 +1,9 @@
-"""One topic as declared against the same topic in Kafka: pure."""
+"""One topic as declared against the same topic in Kafka; pure.
+
+The plan asks for each declared topic that is already there. Out comes one step: keep, alter or
+refuse, with notes on what differs and stays. What would lose records or move keys is refused
+unless a word allows it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,8 +12,8 @@ from labline.topics.declaration import FOREVER_MS
 from labline.topics.naming import CONTROL_TOPIC
 from labline.topics.steps import (
     Alter,
+    BrokerTopic,
     Declaration,
-    Found,
     Keep,
     Note,
     Refuse,
@@ -45,22 +50,22 @@ class Words:
 NO_WORDS = Words()
 
 
-def compare(topic: Declaration, found: Found, words: Words) -> Step:
+def compare(topic: Declaration, real: BrokerTopic, words: Words) -> Step:
     """Return what has to be done to a topic that is there."""
-    refusal = _refusal(topic, found, words)
+    refusal = _refusal(topic, real, words)
     if refusal is not None:
         return refusal
     config: dict[str, str] = {}
     says: list[str] = []
-    notes: list[Note] = list(_notes(topic, found, words))
+    notes: list[Note] = list(_notes(topic, real, words))
     partitions = None
-    if found.partitions < topic.partitions:
+    if real.partitions < topic.partitions:
         partitions = topic.partitions
         says.append(
-            f"grows from {found.partitions} to {partitions} partitions: "
+            f"grows from {real.partitions} to {partitions} partitions: "
             "most keys move to another one"
         )
-    for key, value, sentence in _changes(topic, found, words):
+    for key, value, sentence in _changes(topic, real, words):
         config[key] = value
         says.append(sentence)
     if says:
@@ -68,24 +73,24 @@ def compare(topic: Declaration, found: Found, words: Words) -> Step:
     return Keep(topic.name, tuple(notes))
 
 
-def _refusal(topic: Declaration, found: Found, words: Words) -> Refuse | None:
-    counts = f"it has {found.partitions} partitions, {topic.partitions} are declared"
+def _refusal(topic: Declaration, real: BrokerTopic, words: Words) -> Refuse | None:
+    counts = f"it has {real.partitions} partitions, {topic.partitions} are declared"
     whose = f" for {topic.source}" if topic.source else ""
-    if found.partitions > topic.partitions:
+    if real.partitions > topic.partitions:
         return Refuse(
             topic.name,
             f"{counts}; partitions never shrink",
-            f"declare {found.partitions}{whose}, or republish into a new topic",
+            f"declare {real.partitions}{whose}, or republish into a new topic",
         )
-    if found.partitions < topic.partitions and not words.grow & {topic.name, topic.source}:
+    if real.partitions < topic.partitions and not words.grow & {topic.name, topic.source}:
         return Refuse(
             topic.name,
             counts,
-            f"declare {found.partitions}{whose}; or stop its lines and "
+            f"declare {real.partitions}{whose}; or stop its lines and "
             f"labline topics apply --grow {topic.source or topic.name}: keys move away from what "
             "was learned of them, and from the labels they wait for",
         )
-    policy, kept_ms = found.config.get(POLICY, "delete"), int(topic.config[KEPT])
+    policy, kept_ms = real.config.get(POLICY, "delete"), int(topic.config[KEPT])
     if "compact" in policy and (topic.lines or _engines_own(topic)):
         return Refuse(
             topic.name,
@@ -99,67 +104,67 @@ def _refusal(topic: Declaration, found: Found, words: Words) -> Refuse | None:
             "would be deleted",
             'declare retention = "forever", or another topic',
         )
-    found_ms = int(found.config.get(KEPT, kept_ms))
-    if shorter(kept_ms, found_ms) and not _engines_own(topic) and topic.name not in words.shorten:
+    real_ms = int(real.config.get(KEPT, kept_ms))
+    if shorter(kept_ms, real_ms) and not _engines_own(topic) and topic.name not in words.shorten:
         return Refuse(
             topic.name,
-            f"it keeps records {retention_text(found_ms)}, {retention_text(kept_ms)} are declared: "
+            f"it keeps records {retention_text(real_ms)}, {retention_text(kept_ms)} are declared: "
             "what is older would be deleted",
             f"labline topics apply --shorten {topic.name}, or declare the longer one",
         )
     return None
 
 
-def _changes(topic: Declaration, found: Found, words: Words) -> Iterator[tuple[str, str, str]]:
+def _changes(topic: Declaration, real: BrokerTopic, words: Words) -> Iterator[tuple[str, str, str]]:
     """Yield what is set, to what, and what that means."""
-    told, own = topic.config, _engines_own(topic)
-    if "compact" in found.config.get(POLICY, "delete"):
-        yield POLICY, told[POLICY], "is not compacted any more"
-    if KEPT in found.config:
-        kept_ms, found_ms = int(told[KEPT]), int(found.config[KEPT])
+    config, own = topic.config, _engines_own(topic)
+    if "compact" in real.config.get(POLICY, "delete"):
+        yield POLICY, config[POLICY], "is not compacted any more"
+    if KEPT in real.config:
+        kept_ms, real_ms = int(config[KEPT]), int(real.config[KEPT])
         kept = retention_text(kept_ms)
-        if shorter(found_ms, kept_ms):
-            yield KEPT, told[KEPT], f"kept {kept} instead of {retention_text(found_ms)}"
-        elif shorter(kept_ms, found_ms) and topic.name in words.shorten:
-            yield KEPT, told[KEPT], f"kept {kept} only: what is older is deleted within minutes"
-    if own and found.config.get(KEPT_BYTES, told[KEPT_BYTES]) != told[KEPT_BYTES]:
-        yield KEPT_BYTES, told[KEPT_BYTES], "kept whatever its size"
-    append_timed = found.config.get(STAMP, told[STAMP]) == told[STAMP]
+        if shorter(real_ms, kept_ms):
+            yield KEPT, config[KEPT], f"kept {kept} instead of {retention_text(real_ms)}"
+        elif shorter(kept_ms, real_ms) and topic.name in words.shorten:
+            yield KEPT, config[KEPT], f"kept {kept} only: what is older is deleted within minutes"
+    if own and real.config.get(KEPT_BYTES, config[KEPT_BYTES]) != config[KEPT_BYTES]:
+        yield KEPT_BYTES, config[KEPT_BYTES], "kept whatever its size"
+    append_timed = real.config.get(STAMP, config[STAMP]) == config[STAMP]
     if not append_timed and (own or topic.name in words.append_time):
-        yield STAMP, told[STAMP], "stamped by the broker from now on"
-    if SIZE in told and int(found.config.get(SIZE, told[SIZE])) < int(told[SIZE]):
-        yield SIZE, told[SIZE], f"takes records of {told[SIZE]} bytes"
+        yield STAMP, config[STAMP], "stamped by the broker from now on"
+    if SIZE in config and int(real.config.get(SIZE, config[SIZE])) < int(config[SIZE]):
+        yield SIZE, config[SIZE], f"takes records of {config[SIZE]} bytes"
 
 
-def _notes(topic: Declaration, found: Found, words: Words) -> Iterator[Note]:
+def _notes(topic: Declaration, real: BrokerTopic, words: Words) -> Iterator[Note]:
     """Yield where a topic differs in what labline relies on, and is left so."""
-    told, own = topic.config, _engines_own(topic)
+    config, own = topic.config, _engines_own(topic)
     if not own and topic.name not in words.append_time:
-        stamp = found.config.get(STAMP, told[STAMP])
-        if stamp != told[STAMP]:
+        stamp = real.config.get(STAMP, config[STAMP])
+        if stamp != config[STAMP]:
             yield Note(
                 STAMP,
                 f"{STAMP} is {stamp}: how far behind a reader is can only be estimated, and "
                 "retention goes by what publishers claim",
                 f"labline topics apply --append-time {topic.name}, if nobody needs their stamps",
             )
-    if not own and found.config.get(KEPT_BYTES, told[KEPT_BYTES]) != told[KEPT_BYTES]:
+    if not own and real.config.get(KEPT_BYTES, config[KEPT_BYTES]) != config[KEPT_BYTES]:
         yield Note(
             KEPT_BYTES,
-            f"{KEPT_BYTES} is {found.config[KEPT_BYTES]}: records may go before their time",
+            f"{KEPT_BYTES} is {real.config[KEPT_BYTES]}: records may go before their time",
             f"its owner can set {KEPT_BYTES}=-1",
         )
-    kept_ms, found_ms = int(told[KEPT]), int(found.config.get(KEPT, told[KEPT]))
-    if own and shorter(kept_ms, found_ms) and topic.name not in words.shorten:
+    kept_ms, real_ms = int(config[KEPT]), int(real.config.get(KEPT, config[KEPT]))
+    if own and shorter(kept_ms, real_ms) and topic.name not in words.shorten:
         yield Note(
             KEPT,
-            f"it keeps records {retention_text(found_ms)}, longer than what it is made of",
+            f"it keeps records {retention_text(real_ms)}, longer than what it is made of",
             f"labline topics apply --shorten {topic.name}, if the space is needed",
         )
-    if found.replication != topic.replication:
+    if real.replication != topic.replication:
         yield Note(
             REPLICATION,
-            f"each partition has {found.replication} copies, {topic.replication} are declared",
+            f"each partition has {real.replication} copies, {topic.replication} are declared",
             "kafka-reassign-partitions changes that",
         )
 

@@ -1,4 +1,8 @@
-"""A topic as its owner declares it in ``topics/*.toml``."""
+"""A topic as its owner declares it in ``topics/*.toml``.
+
+The workspace loads one from each file; publishers, plans and formats of values read it. An unknown
+key or a wrong value is refused with its place.
+"""
 
 import re
 import tomllib

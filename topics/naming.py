@@ -1,4 +1,8 @@
-"""Names of topics: what Kafka allows, and what labline derives from a line's name."""
+"""Names of topics: what Kafka allows, and what labline derives from a line's name.
+
+Everything that reads or writes a line's topics takes their names from here, so that they differ
+nowhere.
+"""
 
 import re
 from typing import NamedTuple

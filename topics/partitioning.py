@@ -1,4 +1,8 @@
-"""Which partition a key belongs to: murmur2, as Kafka's Java clients and Faust hash."""
+"""Which partition a key belongs to: murmur2, as Kafka's Java clients and Faust hash.
+
+`doctor`, recordings of files and the demo ask it; publishing leaves it to the client, which must
+agree.
+"""
 
 _SEED = 0x9747B28C
 _M = 0x5BD1E995

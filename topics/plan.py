@@ -64,8 +64,8 @@ def _sized(topic: Declaration, existing: Existing) -> Declaration:
     """Return a topic with room for twice the largest record of those that it carries."""
     if not topic.carries:
         return topic
-    found = [existing[name].config for name in topic.carries if name in existing]
-    largest = max((int(config.get(SIZE, MESSAGE_MAX_BYTES)) for config in found), default=0)
+    configs = [existing[name].config for name in topic.carries if name in existing]
+    largest = max((int(config.get(SIZE, MESSAGE_MAX_BYTES)) for config in configs), default=0)
     size = 2 * max(largest, MESSAGE_MAX_BYTES)
     return replace(topic, config={**topic.config, SIZE: str(size)})
 

@@ -1,4 +1,7 @@
-"""How far back a line's past can be run again: the shortest retention involved says."""
+"""How far back a line's past can be run again: the shortest retention involved says.
+
+``labline topics plan`` prints it, from the declared retentions alone; nothing is asked of Kafka.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple

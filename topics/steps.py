@@ -1,4 +1,8 @@
-"""The steps of a plan, and how they read."""
+"""The steps of a plan, and how they read.
+
+`compare` and `plan` make them, `apply` carries them out, the command line prints them as text. A
+step holds all that is needed to do it, so what was printed is what is done.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +37,7 @@ class Declaration:
     carries: tuple[str, ...] = ()
 
 
-class Found(NamedTuple):
+class BrokerTopic(NamedTuple):
     """A topic as Kafka has it; `replication` is that of its partition with the fewest copies."""
 
     partitions: int
@@ -41,7 +45,7 @@ class Found(NamedTuple):
     replication: int = 1
 
 
-Existing: TypeAlias = Mapping[str, Found]
+Existing: TypeAlias = Mapping[str, BrokerTopic]
 
 
 class Note(NamedTuple):

@@ -11,7 +11,7 @@ from labline.engine.ops.health import Broker, Facts, Finding, Sample
 from labline.topics.compare import REPLICATION, SIZE, STAMP
 from labline.topics.naming import line_topics
 from labline.topics.plan import MESSAGE_MAX_BYTES, plan
-from labline.topics.steps import Alter, Create, Found, Keep, Refuse
+from labline.topics.steps import Alter, BrokerTopic, Create, Keep, Refuse
 
 APPLY = "labline topics apply"
 COPIES = 3  # what Kafka's own operators ask for
@@ -264,13 +264,13 @@ def _placement(name: str, sample: Sample, partitions: int) -> Iterator[Finding]:
         yield Finding("ok", area, code, said)
 
 
-def _found(facts: Facts) -> Iterator[tuple[str, Found]]:
+def _found(facts: Facts) -> Iterator[tuple[str, BrokerTopic]]:
     for topic in facts.declared:
         if topic.name in facts.existing:
             yield topic.name, facts.existing[topic.name]
 
 
-def _size(found: Found) -> int:
+def _size(found: BrokerTopic) -> int:
     return int(found.config.get(SIZE, MESSAGE_MAX_BYTES))
 
 

@@ -1,4 +1,9 @@
-"""Sending a file's rows: at a pace, stoppable, and always knowing which rows are done with."""
+"""Sending a file's rows: at a pace, stoppable, and always knowing which rows are done with.
+
+``labline publish`` makes a `Tally`, a `Pace` and a `Stop` and lets a `Sender` send the rows. What
+must stay true: a row counts as settled only when Kafka has acknowledged it, or when it was rejected
+or left out, so that ``--continue`` after any interruption sends the others and only those.
+"""
 
 import signal
 import threading

@@ -1,4 +1,8 @@
-"""A connection to a schema registry: bounded in time, plain in errors, silent about secrets."""
+"""A connection to a schema registry: bounded in time, plain in errors, silent about secrets.
+
+`SchemaRegistry` passes every request through `ask`, and gets the answer or a `Refusal`. A registry
+that is away is an error that passes by itself; credentials appear in no message.
+"""
 
 import weakref
 from collections.abc import Callable

@@ -1,4 +1,8 @@
-"""Schemas that a registry told, kept on disk: one file each, whole or not at all."""
+"""Answers of a schema registry on disk: one schema a file, whole or not at all.
+
+The registry writes one when it has fetched a schema and reads it before it asks again. A file that
+cannot be read counts as absent, one that cannot be written is logged: work goes on without.
+"""
 
 import json
 from pathlib import Path
@@ -21,8 +25,8 @@ def read(path: Path) -> dict[str, Any] | None:
     >>> read(Path("nowhere"))
     """
     try:
-        kept = json.loads(path.read_text("utf-8"))
-        document = kept["schema"] if kept["format"] == FORMAT else None
+        entry = json.loads(path.read_text("utf-8"))
+        document = entry["schema"] if entry["format"] == FORMAT else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

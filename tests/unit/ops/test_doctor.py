@@ -14,7 +14,7 @@ from labline.engine.ops.health import Broker, Facts, Finding, Held, Inputs, Repl
 from labline.topics.declaration import Topic
 from labline.topics.naming import line_topics
 from labline.topics.plan import declaration, line_topic_declarations
-from labline.topics.steps import Found
+from labline.topics.steps import BrokerTopic
 
 EVENTS = Topic(name="flights", schema="f", key="id", partitions=3)
 LABELS = Topic(name="landed", schema="l", key="id", partitions=3)
@@ -29,7 +29,7 @@ SOUND = Facts(
     declared=DECLARED,
     versions=2,
     broker=Broker("h:1", 1, "4.0 or newer"),
-    existing={topic.name: Found(topic.partitions, topic.config) for topic in DECLARED},
+    existing={topic.name: BrokerTopic(topic.partitions, topic.config) for topic in DECLARED},
     replicas={topic.name: Replicas(0, 0) for topic in DECLARED},
     samples={"flights": Sample(1_000), "landed": Sample(0)},
     now_ms=10_000_000,

@@ -16,7 +16,16 @@ from labline.topics.plan import (
     plan,
 )
 from labline.topics.reach import Reach, reach
-from labline.topics.steps import Alter, Create, Declaration, Existing, Found, Keep, Refuse, Step
+from labline.topics.steps import (
+    Alter,
+    BrokerTopic,
+    Create,
+    Declaration,
+    Existing,
+    Keep,
+    Refuse,
+    Step,
+)
 
 FLIGHTS = Path(__file__).parents[3] / "examples/flights"
 EVENTS = Topic(name="flights", schema="flights", key="id", partitions=3, retention="30d")
@@ -126,14 +135,14 @@ def line_declarations(events: Topic = EVENTS, labels: Topic = LABELS) -> list[De
     return [*inputs, *line_topic_declarations("delay", events, labels)]
 
 
-def as_declared(declared: list[Declaration]) -> dict[str, Found]:
-    return {topic.name: Found(topic.partitions, topic.config) for topic in declared}
+def as_declared(declared: list[Declaration]) -> dict[str, BrokerTopic]:
+    return {topic.name: BrokerTopic(topic.partitions, topic.config) for topic in declared}
 
 
 def one(topic: Declaration, words: Words = NO_WORDS, partitions: int = 3, **config: str) -> Step:
     """Plan for one topic that is there with other settings (written with _ for .)."""
     told = {key.replace("_", "."): value for key, value in config.items()}
-    (step,) = plan([topic], {topic.name: Found(partitions, {**topic.config, **told})}, words)
+    (step,) = plan([topic], {topic.name: BrokerTopic(partitions, {**topic.config, **told})}, words)
     return step
 
 
@@ -153,12 +162,12 @@ def test_an_alteration_applied_is_a_plan_of_nothing() -> None:
         "max.message.bytes": "1000",
         "retention.bytes": "1000",
     }
-    existing: Existing = {t.name: Found(1, {**t.config, **told}) for t in declared}
+    existing: Existing = {t.name: BrokerTopic(1, {**t.config, **told}) for t in declared}
     steps = plan(declared, existing, words)
     assert not [step for step in steps if not isinstance(step, Alter)]
     configs = after(steps, existing)
     done = {
-        step.name: Found(step.partitions or 1, configs[step.name])
+        step.name: BrokerTopic(step.partitions or 1, configs[step.name])
         for step in steps
         if isinstance(step, Alter)
     }
@@ -187,7 +196,7 @@ def test_partitions_grow_by_a_word_only() -> None:
 
 def test_what_a_line_writes_grows_with_its_events() -> None:
     declared = line_declarations()
-    existing = {topic.name: Found(1, topic.config) for topic in declared}
+    existing = {topic.name: BrokerTopic(1, topic.config) for topic in declared}
     grow = frozenset({EVENTS.name})
     refused = [s.name for s in plan(declared, existing, Words(grow)) if isinstance(s, Refuse)]
     assert refused == [LABELS.name]
@@ -209,7 +218,7 @@ def test_a_line_found_unpaired_is_refused() -> None:
     for name in (LABELS.name, line_topics("delay").journal):
         for count in (2, 5):
             existing = as_declared(declared)
-            existing[name] = Found(count, existing[name].config)
+            existing[name] = BrokerTopic(count, existing[name].config)
             steps = plan(declared, existing)
             assert [step.name for step in steps if isinstance(step, Refuse)] == [name]
 
@@ -275,7 +284,7 @@ def test_dead_letters_have_twice_the_room() -> None:
     declared = line_declarations()
     existing = as_declared(declared)
     larger = {**existing[LABELS.name].config, "max.message.bytes": "5000000"}
-    existing[LABELS.name] = Found(3, larger)
+    existing[LABELS.name] = BrokerTopic(3, larger)
     steps = {step.name: step for step in plan(declared, existing)}
     names = line_topics("delay")
     for name in (names.dlq, names.retry):
@@ -290,7 +299,7 @@ def test_dead_letters_have_twice_the_room() -> None:
 
 def test_copies_are_only_noted() -> None:
     topic = declaration(EVENTS)
-    (step,) = plan([topic], {topic.name: Found(3, topic.config, replication=2)})
+    (step,) = plan([topic], {topic.name: BrokerTopic(3, topic.config, replication=2)})
     assert isinstance(step, Keep)
     assert "2 copies, 1 are declared" in str(step)
 
@@ -335,7 +344,7 @@ def test_reach_doubts_what_retention_does_not_tell() -> None:
 def test_reach_follows_the_plan() -> None:
     declared = line_declarations()
     existing = as_declared(declared)
-    existing[EVENTS.name] = Found(3, {**existing[EVENTS.name].config, **kept(7)})
+    existing[EVENTS.name] = BrokerTopic(3, {**existing[EVENTS.name].config, **kept(7)})
     steps = plan(declared, existing)  # lengthens it to 30 days
     (parity, *_) = reach("delay", EVENTS.name, LABELS.name, after(steps, existing))
     assert parity.back_ms == 30 * DAY_MS
