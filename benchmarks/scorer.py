@@ -24,7 +24,7 @@ from stage import EVENTS, LABELS, Stage, days_of_year, stage
 from labline.engine.broker.clients import consumer_config
 from labline.engine.broker.reader import partition_offsets, read_range
 from labline.engine.models.state.environment import environment
-from labline.schemas.avro import SINGLE_OBJECT_MARKER, Schema
+from labline.schemas.avro import Schema
 from labline.schemas.engine_schemas import engine_schema
 from labline.topics.naming import line_topics
 
@@ -88,7 +88,7 @@ def _told(place: Stage, program: str, name: str) -> dict[str, Any] | None:
     return {
         "topics": dict(zip(schemas, (EVENTS, LABELS, topics.scores, topics.shadow), strict=True)),
         "schemas": {kind: schema.document for kind, schema in schemas.items()},
-        "heads": {k: SINGLE_OBJECT_MARKER + schema.fingerprint for k, schema in schemas.items()},
+        "heads": {k: schema.head for k, schema in schemas.items()},
         "models": {"logistic@1": place.recipe, **baseline},
     }
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from labline.engine.workspace.workspace import Workspace, known
 from labline.schemas.rejection import Rejection, SchemaViolation
+from labline.schemas.values.formats import format_of
 
 __all__ = ["assert_valid", "rejection"]
 
@@ -38,7 +39,9 @@ def rejection(
     topics = space.topics()
     declared = topics[known(topic, topics, "TOPIC", "topics/")]
     try:
-        space.schema_of(declared).encode(datum)
+        schema = space.schema_of(declared)
+        values = format_of(schema)
+        values.encoder(schema)(datum, values.head(schema))
     except SchemaViolation as violation:
         return violation.rejection
     if datum.get(declared.key) is None:

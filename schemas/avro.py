@@ -1,6 +1,10 @@
-"""Avro values: a schema that encodes what is right and decodes any bytes without ever raising.
+"""Schemas of records, as ``.avsc`` files write them, and Avro's binary encoding of those records.
 
-Framing is Avro's single-object encoding: ``C3 01``, the schema's fingerprint, the body.
+A `Schema` stands behind every topic, in whatever format its values are. Its own `encode` and
+`decode` are Avro's single-object encoding (``C3 01``, fingerprint, body), in which the engine
+writes its own records; values of declared topics are written and read by `labline.schemas.values`.
+What must stay true: encoding refuses what the schema does not allow, decoding never raises, and
+both are of one opinion about what is right.
 """
 
 import copy
@@ -11,8 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
-from fastavro.read import SchemaResolutionError
+from fastavro import parse_schema, schemaless_writer
 from fastavro.schema import (
     SchemaParseException,
     UnknownType,
@@ -21,50 +24,49 @@ from fastavro.schema import (
 )
 
 from labline.engine.errors import LablineError
+from labline.schemas.avro_body import DecodeBody, compiled_at_first_use, slow_decoder
 from labline.schemas.constraints import record_check
+from labline.schemas.framing import SINGLE_OBJECT_HEAD_BYTES, fingerprint_in, single_object_head
 from labline.schemas.misfit import fits, misfit
 from labline.schemas.rejection import (
-    CANNOT_RESOLVE,
     EMPTY,
     MISTYPED,
     OTHER_SCHEMA,
     PAYLOAD_MAX_BYTES,
     TOO_LARGE,
-    TRAILING,
     TRUNCATED,
     UNKNOWN_FRAMING,
-    UNREADABLE,
     Rejection,
     SchemaViolation,
 )
 from labline.schemas.shape import expand, refused
 
-SINGLE_OBJECT_MARKER = b"\xc3\x01"
-HEAD_BYTES = 10  # marker and fingerprint
+AVRO = "avro"  # the format of values unless a topic declares another
+VALUE_FORMAT = "value_format"  # the attribute of a document that names another
 
-#: All that fastavro's reader raises for bytes that are not what the schema says, beside EOFError;
-#: UnicodeDecodeError is a ValueError, IndexError a LookupError.
-_UNREADABLE = (
-    ValueError,
-    LookupError,
-    ArithmeticError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    MemoryError,
-    RecursionError,
-    struct.error,
-)
-
-
-#: A value and where its body begins -> the record, or why there is none.
-DecodeBody: TypeAlias = "Callable[[bytes, int], dict[str, Any] | Rejection]"
+#: A record and what stands before its body -> a value; raises `SchemaViolation`.
+Encode: TypeAlias = Callable[[Mapping[str, object], bytes], bytes]
 
 
 class Schema:
     """A record schema with its constraints, ready to encode and decode.
 
     Logical types are documentation here: times stay whole milliseconds.
+
+    Attributes
+    ----------
+    document
+        As the ``.avsc`` has it.
+    fingerprint
+        Avro's of the canonical form, 8 bytes: equal where two schemas read each other's bytes.
+    event_time
+        The field that says when the event happened; None: none does.
+    head
+        What values in single-object encoding begin with.
+    value_format
+        How values of the schema are written at its topic, see `labline.schemas.values`.
+    check
+        Returns what of a decoded record breaks a constraint.
 
     Examples
     --------
@@ -82,9 +84,9 @@ class Schema:
     """
 
     __slots__ = (
-        "_check",
         "_encoder",
         "_parsed",
+        "check",
         "decode",
         "document",
         "event_time",
@@ -92,9 +94,10 @@ class Schema:
         "fingerprint",
         "head",
         "name",
+        "value_format",
     )
 
-    #: Return the record in framed bytes, or why there is none. Never raises, whatever the bytes.
+    #: Return the record in a value of single-object encoding, or why there is none. Never raises.
     #:
     #: What no decoder of one pass sees: an enum's or a union's index of -1 reads as the last
     #: one, a boolean of 2 as true, numbers in more bytes than needed as themselves. Such bytes
@@ -113,9 +116,10 @@ class Schema:
         self.fingerprint: bytes = bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
         self.field_names: tuple[str, ...] = tuple(field["name"] for field in expanded["fields"])
         self.event_time: str | None = _event_time(expanded)
-        self.head = SINGLE_OBJECT_MARKER + self.fingerprint
-        self._check = record_check(expanded)
-        self._encoder: Callable[[Mapping[str, object], bytes], bytes] | None = None
+        self.head = single_object_head(self.fingerprint)
+        self.value_format: str = str(self.document.get(VALUE_FORMAT, AVRO))
+        self.check = record_check(expanded)
+        self._encoder: Encode | None = None
         self.decode = _decoder(self)
 
     @classmethod
@@ -140,8 +144,27 @@ class Schema:
     def __reduce__(self) -> tuple[type["Schema"], tuple[dict[str, Any]]]:
         return Schema, (self.document,)  # to another process goes the document, not its closures
 
+    def written_as(self, value_format: str) -> "Schema":
+        """Return this schema for a topic whose values are in a format.
+
+        Its document says so too, and with it the control record and whatever else keeps one.
+
+        Examples
+        --------
+        >>> schema = Schema.parse({"type": "record", "name": "R", "fields": [
+        ...     {"name": "x", "type": "int"}]})
+        >>> schema.written_as("avro") is schema, schema.written_as("json").document["value_format"]
+        (True, 'json')
+        """
+        if value_format == self.value_format:
+            return self
+        document = {name: part for name, part in self.document.items() if name != VALUE_FORMAT}
+        if value_format != AVRO:
+            document[VALUE_FORMAT] = value_format
+        return Schema(document)
+
     def encode(self, datum: Mapping[str, object], head: bytes | None = None) -> bytes:
-        """Return a record as framed bytes.
+        """Return a record in Avro's binary encoding, after its head.
 
         Parameters
         ----------
@@ -156,7 +179,7 @@ class Schema:
         return self.encoder(datum, self.head if head is None else head)
 
     @property
-    def encoder(self) -> Callable[[Mapping[str, object], bytes], bytes]:
+    def encoder(self) -> Encode:
         """`encode` itself, of a datum and a head: for who calls it very often."""
         if self._encoder is None:  # made at the first use: most schemas only decode
             from labline.schemas.encoder import compile_encoder
@@ -167,18 +190,18 @@ class Schema:
 
     def _encode_slowly(self, datum: Mapping[str, object], head: bytes) -> bytes:
         """Encode what the compiled encoder was not sure of, or say what is wrong with it."""
-        found = self._written(datum, head)
-        if isinstance(found, Rejection):
-            raise SchemaViolation(found)
-        return found
+        value = self._encoded(datum, head)
+        if isinstance(value, Rejection):
+            raise SchemaViolation(value)
+        return value
 
-    def _written(self, datum: Mapping[str, object], head: bytes) -> bytes | Rejection:
+    def _encoded(self, datum: Mapping[str, object], head: bytes) -> bytes | Rejection:
         out = BytesIO()
         out.write(head)
         try:
             if not fits(datum, self._parsed) or datum.keys() != set(self.field_names):
                 return MISTYPED._replace(message=misfit(datum, self._parsed))
-            if broken := self._check(datum):
+            if broken := self.check(datum):
                 return Rejection("constraints", *broken)
             schemaless_writer(out, self._parsed, datum, strict=True, disable_tuple_notation=True)
         except (ValueError, TypeError, ArithmeticError, LookupError, struct.error):
@@ -187,52 +210,11 @@ class Schema:
 
 
 def body_decoder(writer: Schema, reader: Schema) -> DecodeBody:
-    """Return what reads bodies that `writer` wrote as records of `reader`. It never raises.
-
-    A closure, because it is the hot path: names are looked up once, not 30,000 times a second.
-    """
-    written, check = writer._parsed, reader._check
-    wanted = None if writer.fingerprint == reader.fingerprint else reader._parsed
-
-    def decode(value: bytes, start: int) -> dict[str, Any] | Rejection:
-        size = len(value)
-        source = BytesIO(value)
-        source.seek(start)
-        try:
-            datum: Any = schemaless_reader(source, written, wanted)
-        except EOFError:
-            return TRUNCATED
-        except SchemaResolutionError:
-            return CANNOT_RESOLVE
-        except _UNREADABLE:
-            # a number cut short is an IndexError too, with nothing left to read
-            return TRUNCATED if source.tell() == size else UNREADABLE
-        if source.tell() != size:
-            return TRAILING
-        try:
-            broken = check(datum)
-        except (LookupError, TypeError):  # the reader's own default is no value of its field
-            return CANNOT_RESOLVE
-        if broken is None:
-            return datum  # type: ignore[no-any-return]
-        return Rejection("constraints", *broken)
-
-    return decode if wanted is not None else _compiled_at_first_use(reader, decode)
-
-
-def _compiled_at_first_use(schema: Schema, slow: DecodeBody) -> DecodeBody:
-    """Return the compiled decoder of a schema; most schemas of a process never decode."""
-    compiled: DecodeBody | None = None
-
-    def decode(value: bytes, start: int) -> dict[str, Any] | Rejection:
-        nonlocal compiled
-        if compiled is None:
-            from labline.schemas.decoder import compile_decoder
-
-            compiled = compile_decoder(expand(schema.document), slow)
-        return compiled(value, start)
-
-    return decode
+    """Return what reads bodies that `writer` wrote as records of `reader`. It never raises."""
+    if writer.fingerprint != reader.fingerprint:
+        return slow_decoder(writer._parsed, reader._parsed, reader.check)
+    slow = slow_decoder(writer._parsed, None, reader.check)
+    return compiled_at_first_use(reader.document, slow)
 
 
 def _decoder(schema: Schema) -> Callable[[bytes | None], dict[str, Any] | Rejection]:
@@ -245,15 +227,15 @@ def _decoder(schema: Schema) -> Callable[[bytes | None], dict[str, Any] | Reject
             return TOO_LARGE
         if not value.startswith(head):
             return _not_ours(value)
-        return decode_body(value, HEAD_BYTES)
+        return decode_body(value, SINGLE_OBJECT_HEAD_BYTES)
 
     return decode
 
 
 def _not_ours(value: bytes) -> Rejection:
-    if not value.startswith(SINGLE_OBJECT_MARKER):
+    if fingerprint_in(value) is None:
         return UNKNOWN_FRAMING
-    return OTHER_SCHEMA if len(value) >= HEAD_BYTES else TRUNCATED
+    return OTHER_SCHEMA if len(value) >= SINGLE_OBJECT_HEAD_BYTES else TRUNCATED
 
 
 def _event_time(record: Mapping[str, Any]) -> str | None:

@@ -1,36 +1,39 @@
-"""Framing: how a value says which schema it was written with, and reading it whoever wrote it.
+"""Framing: the bytes before a value's body that name the schema it was written with.
 
-Three heads are known: Avro's single-object encoding (``C3 01``, fingerprint), Confluent's (``00``,
-four bytes of a registry's id), and Confluent's id in a header (``01``, a GUID) beside a bare body.
-A line reads with one schema, the reader's; records of older and newer versions are resolved to it.
+Every module that meets such a head asks here what it is; none takes one apart itself. Three are
+known: Avro's single-object encoding (``C3 01``, fingerprint), Confluent's (``00``, four bytes of a
+registry's id), and Confluent's id in a header (``01``, a GUID) beside a bare body. A head goes
+through the code as the bytes that it is, and keeps its meaning for ever: what a registry calls 7
+today it never calls anything else.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import TypeAlias
+from uuid import UUID
 
-from labline.schemas.avro import HEAD_BYTES, SINGLE_OBJECT_MARKER, DecodeBody, Schema, body_decoder
-from labline.schemas.rejection import (
-    EMPTY,
-    PAYLOAD_MAX_BYTES,
-    TOO_LARGE,
-    TRUNCATED,
-    UNKNOWN_FRAMING,
-    UNKNOWN_SCHEMA,
-    Rejection,
-)
+from labline.schemas.rejection import TRUNCATED, UNKNOWN_FRAMING, Rejection
 
+SINGLE_OBJECT_MARKER = b"\xc3\x01"
+SINGLE_OBJECT_HEAD_BYTES = 10  # marker and fingerprint
 CONFLUENT_MARKER = b"\x00"
 CONFLUENT_HEAD_BYTES = 5
 ID_HEADER = "__value_schema_id"  # Confluent's HeaderSchemaIdSerializer
 GUID_MARKER = b"\x01"
 GUID_HEAD_BYTES = 17
 
-#: A frame's head -> the schema that the value was written with.
-Heads: TypeAlias = Mapping[bytes, Schema]
+FINGERPRINT, REGISTRY, UNFRAMED = "avro", "registry", "unframed"  # in manifests of recordings
+
 Headers: TypeAlias = list[tuple[str, bytes | None]] | None
 
-NOTHING_ELSE: Final[Heads] = {}
-READERS_MAX = 1_000  # heads whose way of reading is kept ready
+
+def single_object_head(fingerprint: bytes) -> bytes:
+    r"""Return the head of values whose schema has this fingerprint.
+
+    Examples
+    --------
+    >>> single_object_head(bytes(8))
+    b'\xc3\x01\x00\x00\x00\x00\x00\x00\x00\x00'
+    """
+    return SINGLE_OBJECT_MARKER + fingerprint
 
 
 def confluent_head(schema_id: int) -> bytes:
@@ -60,7 +63,9 @@ def frame(value: bytes, headers: Headers = None) -> tuple[bytes, int] | Rejectio
                 return content, 0
             return UNKNOWN_FRAMING
     if value.startswith(SINGLE_OBJECT_MARKER):
-        return (value[:HEAD_BYTES], HEAD_BYTES) if len(value) >= HEAD_BYTES else TRUNCATED
+        if len(value) < SINGLE_OBJECT_HEAD_BYTES:
+            return TRUNCATED
+        return value[:SINGLE_OBJECT_HEAD_BYTES], SINGLE_OBJECT_HEAD_BYTES
     if value.startswith(CONFLUENT_MARKER):
         if len(value) < CONFLUENT_HEAD_BYTES:
             return TRUNCATED
@@ -68,57 +73,62 @@ def frame(value: bytes, headers: Headers = None) -> tuple[bytes, int] | Rejectio
     return UNKNOWN_FRAMING
 
 
-class Codec:
-    """Reads values as one schema says, whichever version wrote them. Never raises for bytes.
-
-    Parameters
-    ----------
-    reader
-        What a record is read as; its constraints hold for records of every version.
-    writers
-        By head, the schemas that values may be written with, beside the reader's own. It may look
-        one up when it is asked: what a head means never changes.
+def fingerprint_in(head: bytes) -> bytes | None:
+    r"""Return the fingerprint that a head, or a value, of single-object encoding begins with.
 
     Examples
     --------
-    >>> old = Schema.parse({"type": "record", "name": "R", "fields": [
-    ...     {"name": "x", "type": "int"}]})
-    >>> new = Schema.parse({"type": "record", "name": "R", "fields": [
-    ...     {"name": "x", "type": "long"}, {"name": "y", "type": "int", "default": 0}]})
-    >>> codec = Codec(new, {old.head: old, confluent_head(7): old})
-    >>> codec.decode(old.encode({"x": 1})), codec.decode(old.encode({"x": 2}, confluent_head(7)))
-    ({'x': 1, 'y': 0}, {'x': 2, 'y': 0})
-    >>> codec.decode(old.encode({"x": 1}, confluent_head(8))).reason
-    'unknown-schema'
+    >>> fingerprint_in(single_object_head(b"abcdefgh") + b"body"), fingerprint_in(b"\x00abcd")
+    (b'abcdefgh', None)
     """
+    if not head.startswith(SINGLE_OBJECT_MARKER):
+        return None
+    return head[len(SINGLE_OBJECT_MARKER) : SINGLE_OBJECT_HEAD_BYTES]
 
-    __slots__ = ("_own_head", "_readers", "_writers", "decode_own", "reader")
 
-    def __init__(self, reader: Schema, writers: Heads = NOTHING_ELSE) -> None:
-        self.reader = reader
-        self._writers = writers
-        self._own_head = reader.head
-        self.decode_own: Callable[[bytes | None], dict[str, Any] | Rejection] = reader.decode
-        self._readers: dict[bytes, DecodeBody] = {reader.head: body_decoder(reader, reader)}
+def registry_key(head: bytes) -> int | UUID | None:
+    r"""Return what a registry knows a head's schema by: its id or its GUID; None for neither.
 
-    def decode(self, value: bytes | None, headers: Headers = None) -> dict[str, Any] | Rejection:
-        """Return a record, or why there is none."""
-        if headers is None and (not value or value.startswith(self._own_head)):
-            return self.decode_own(value)  # the common case, a call less
-        if not value:
-            return EMPTY
-        if len(value) > PAYLOAD_MAX_BYTES:
-            return TOO_LARGE
-        framed = frame(value, headers)
-        if isinstance(framed, Rejection):
-            return framed
-        head, start = framed
-        read = self._readers.get(head)
-        if read is None:
-            writer = self._writers.get(head)
-            if writer is None:
-                return UNKNOWN_SCHEMA
-            if len(self._readers) >= READERS_MAX:
-                self._readers.clear()
-            read = self._readers[head] = body_decoder(writer, self.reader)
-        return read(value, start)
+    Examples
+    --------
+    >>> registry_key(confluent_head(7)), registry_key(single_object_head(bytes(8)))
+    (7, None)
+    """
+    if len(head) == CONFLUENT_HEAD_BYTES and head.startswith(CONFLUENT_MARKER):
+        return int.from_bytes(head[len(CONFLUENT_MARKER) :])
+    if len(head) == GUID_HEAD_BYTES and head.startswith(GUID_MARKER):
+        return UUID(bytes=head[len(GUID_MARKER) :])
+    return None
+
+
+def head_name(head: bytes | None) -> str:
+    r"""Return how the manifest of a recording writes a head; None is a value without one.
+
+    Examples
+    --------
+    >>> head_name(confluent_head(7)), head_name(single_object_head(bytes(8))), head_name(None)
+    ('registry:7', 'avro:0000000000000000', 'unframed')
+    """
+    if head is None:
+        return UNFRAMED
+    if (fingerprint := fingerprint_in(head)) is not None:
+        return f"{FINGERPRINT}:{fingerprint.hex()}"
+    key = registry_key(head)
+    return f"{REGISTRY}:{key.hex if isinstance(key, UUID) else key}"
+
+
+def head_of(name: str) -> bytes | None:
+    r"""Return the head that a name in a manifest stands for; None: it stands for none.
+
+    Examples
+    --------
+    >>> head_of("registry:7"), head_of("avro:" + "00" * 8), head_of("unframed")
+    (b'\x00\x00\x00\x00\x07', b'\xc3\x01\x00\x00\x00\x00\x00\x00\x00\x00', None)
+    """
+    kind, _, rest = name.partition(":")
+    if kind == FINGERPRINT:
+        return single_object_head(bytes.fromhex(rest))
+    if kind == REGISTRY:
+        is_guid = len(rest) == 2 * (GUID_HEAD_BYTES - len(GUID_MARKER))
+        return GUID_MARKER + bytes.fromhex(rest) if is_guid else confluent_head(int(rest))
+    return None

@@ -135,7 +135,7 @@ def _publish(
 
     schema = space.released_schema_of(declared)
     broker = space.bootstrap(bootstrap)
-    head = _head(space, declared, schema, register=register)
+    schema_id = _schema_id(space, declared, schema, register=register)
     with ExitStack() as stack:
         stop = stack.enter_context(Stop())
         lines = stack.enter_context(_opened(request.file))
@@ -152,7 +152,9 @@ def _publish(
         stack.callback(tally.drain)  # after the publisher's last word
         seen = Path(request.file) if kept is not None and not request.sort else None
         show = stack.enter_context(publish_bar(request.topic, seen, lines, tally))
-        publisher = stack.enter_context(Publisher(broker, declared, schema, source, head=head))
+        publisher = stack.enter_context(
+            Publisher(broker, declared, schema, source, schema_id=schema_id)
+        )
 
         def look() -> None:
             show.refresh()
@@ -219,12 +221,20 @@ def _progress(
     return kept, before
 
 
-def _head(
+def _schema_id(
     space: "Workspace", declared: "Topic", schema: "Schema", *, register: bool
-) -> bytes | None:
-    """Return what stands before each value: the registry's id, where there is a registry."""
-    from labline.schemas.framing import confluent_head
+) -> int | None:
+    """Return the registry's id for the schema, where there is a registry that values name."""
+    from labline.schemas.values.formats import format_of
 
+    if not format_of(schema).in_registry:
+        if register:
+            raise LablineError(
+                "LL-TOPIC-FORMAT",
+                f"--register, but values of {declared.name} name no schema of a registry",
+                f'leave it out; {declared.name} is declared with format = "{declared.format}"',
+            )
+        return None
     registry = space.registry()
     if registry is None:
         if register:
@@ -237,7 +247,7 @@ def _head(
     ask: Callable[[str, dict[str, object]], int] = (
         registry.register if register else registry.lookup
     )
-    return confluent_head(ask(declared.name, schema.document))
+    return ask(declared.name, schema.document)
 
 
 def _rows(lines: TextIO, request: _Request, schema: "Schema") -> "Iterator[Row]":

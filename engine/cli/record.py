@@ -132,9 +132,10 @@ def _redactors(
     from labline.engine.broker.registry.schema_registry import Writers
     from labline.engine.workspace.workspace import Workspace, known
     from labline.lab_replay.recordings.redact import Redactor, check_joined, redacted_fields
+    from labline.schemas.values.formats import reader_of
 
     if not fields:
-        return {topic: Redactor({}, (), keys=True) for topic in topics}
+        return {topic: Redactor(None, (), keys=True) for topic in topics}
     space = Workspace.find(workspace)
     declared = space.topics()
     for topic in topics:
@@ -142,10 +143,14 @@ def _redactors(
     versions = {t: [v.schema for v in space.subject_of(t).versions] for t in topics}
     by_topic = redacted_fields(versions, fields)
     check_joined(space.lines().values(), by_topic)
-    schemas = Writers(space.schemas(), space.registry())
+    writers = Writers(space.schemas(), space.registry())
     return {
-        topic: Redactor(schemas, found, keys=keys or declared[topic].key in found)
-        for topic, found in by_topic.items()
+        topic: Redactor(
+            reader_of(space.schema_of(topic), writers),
+            names,
+            keys=keys or declared[topic].key in names,
+        )
+        for topic, names in by_topic.items()
     }
 
 

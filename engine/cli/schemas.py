@@ -60,6 +60,7 @@ def release_and_register(workspace: WorkspaceOption = None) -> None:
     """Release the drafts that pass the check; register all versions where there is a registry."""
     from labline.engine.workspace.releasing import release_drafts, topics_of
     from labline.engine.workspace.workspace import Workspace
+    from labline.schemas.values.formats import value_formats
 
     space = Workspace.find(workspace)
     subjects = [subject.name for subject in space.subjects()]
@@ -73,6 +74,8 @@ def release_and_register(workspace: WorkspaceOption = None) -> None:
         return
     for subject in space.subjects():
         for topic in topics_of(space, subject.name):
+            if not value_formats()[topic.format].in_registry:
+                continue
             for release in subject.versions:
                 number = registry.register(topic.name, release.schema.document)
                 typer.echo(f"registered {release} for {topic.name}: id {number}")
@@ -116,6 +119,7 @@ def types(out: OutOption = None, workspace: WorkspaceOption = None) -> None:
 def _registry_findings(space: "Workspace", registry: "SchemaRegistry") -> "list[Finding]":
     """Return what the registry has against the latest version of each topic's schema."""
     from labline.engine.workspace.releasing import Finding
+    from labline.schemas.values.formats import value_formats
 
     return [
         Finding(
@@ -126,6 +130,7 @@ def _registry_findings(space: "Workspace", registry: "SchemaRegistry") -> "list[
             "mend the draft, or change the registry's compatibility for it",
         )
         for topic in space.topics().values()
+        if value_formats()[topic.format].in_registry
         for latest in (space.subject_of(topic).latest,)
         for problem in registry.incompatibilities(topic.name, latest.schema.document)
     ]

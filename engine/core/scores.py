@@ -15,8 +15,8 @@ from typing import NamedTuple, TypeAlias
 
 from labline.engine.core.kinds import BINARY, FINITE_MAX, MULTICLASS, LineKind
 from labline.engine.core.score_encoders import RESERVED
-from labline.schemas.avro import HEAD_BYTES
 from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.framing import SINGLE_OBJECT_HEAD_BYTES
 from labline.schemas.rejection import OTHER_SCHEMA, PAYLOAD_MAX_BYTES, Rejection
 
 _SCORE, _SHADOW = map(engine_schema, BINARY.schemas)
@@ -163,7 +163,7 @@ def decode_shadow(value: bytes | None) -> Shadow | Rejection:
 
 
 def _read_answer(b: bytes, *, has_classes: bool) -> Answer:
-    identity, i = _text(b, HEAD_BYTES)
+    identity, i = _text(b, SINGLE_OBJECT_HEAD_BYTES)
     time_ms, i = _long(b, i)
     answer = b[i]
     probability, i = _nullable(b, i + 1, 0.0, 1.0)
@@ -186,7 +186,7 @@ def _read_answer(b: bytes, *, has_classes: bool) -> Answer:
 
 
 def _read_shadow(b: bytes, *, has_classes: bool) -> Shadow:
-    identity, i = _text(b, HEAD_BYTES)
+    identity, i = _text(b, SINGLE_OBJECT_HEAD_BYTES)
     time_ms, i = _long(b, i)
     topic, i = _text(b, i)
     partition, i = _int(b, i)

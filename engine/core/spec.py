@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 from labline.engine.core.features import Features
 from labline.engine.core.line import Line
 from labline.schemas.avro import Schema
-from labline.schemas.framing import Heads
+from labline.schemas.values.value_format import Heads
 
 
 class LearnFailed(Exception):  # noqa: N818  # a fact about a label, counted

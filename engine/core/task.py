@@ -65,8 +65,8 @@ from labline.engine.core.record import (
 from labline.engine.core.run import Run
 from labline.engine.core.score_encoders import Encoders, Place, encoders, subject
 from labline.engine.core.spec import Learner, LearnFailed, Slot, Spec
-from labline.schemas.framing import Codec
 from labline.schemas.rejection import Rejection
+from labline.schemas.values.formats import reader_of
 from labline.schemas.varint import varint
 
 LEARN_FAILED = "learn-failed"  # by a slot, restored to what it was
@@ -118,9 +118,9 @@ class Task:
         for which in (EVENTS, RETRY):
             place = Place(spec.inputs[which] or "", self.partition, spec.revision)
             self._encoders[which] = encoders(line, names, place)
-        events = Codec(spec.event_schema, spec.writers)
-        labels = Codec(spec.label_schema, spec.writers) if spec.label_schema else None
-        self._codecs = (events, labels, events)
+        events = reader_of(spec.event_schema, spec.writers)
+        labels = reader_of(spec.label_schema, spec.writers) if spec.label_schema else None
+        self._readers = (events, labels, events)
         # what is buffered is read again: with these schemas, as whoever folds this past will
         buffered = [[head[2] for head in buffer.heads] for buffer in self._buffers]
         self.drop_buffers()
@@ -208,11 +208,11 @@ class Task:
     def _push(self, records: Sequence[Iterable[Record]]) -> None:
         skew_ms = self.spec.line.limits.future_skew_ms
         for which in INPUTS:
-            codec = self._codecs[which]
-            if codec is None:
+            reader = self._readers[which]
+            if reader is None:
                 continue
-            push, decode = self._buffers[which].push, codec.decode
-            time_field = codec.reader.event_time
+            push, decode = self._buffers[which].push, reader.decode
+            time_field = reader.schema.event_time
             for record in records[which]:
                 datum = decode(record[3], record[4])
                 time_ms: int | None = None

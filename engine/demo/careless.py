@@ -13,7 +13,7 @@ from typing import Any
 
 from fastavro import parse_schema, schemaless_writer
 
-from labline.schemas.avro import SINGLE_OBJECT_MARKER, Schema
+from labline.schemas.avro import Schema
 from labline.schemas.rejection import Rejection
 
 KINDS = (
@@ -77,7 +77,7 @@ def _departure(source: random.Random) -> dict[str, Any]:
 def _written(document: dict[str, Any], schema: Schema, datum: dict[str, Any]) -> bytes:
     """Return what a publisher that checks nothing writes, framed as if it were right."""
     out = BytesIO()
-    out.write(SINGLE_OBJECT_MARKER + schema.fingerprint)
+    out.write(schema.head)
     schemaless_writer(out, parse_schema(document), datum)
     return out.getvalue()
 

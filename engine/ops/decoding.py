@@ -1,4 +1,9 @@
-"""Bytes for people: Avro where a known schema fits, else JSON, text, hex."""
+"""Bytes for people: Avro where a known schema fits, else JSON, text, hex.
+
+``labline read``, the dead-letter inbox and the dashboard show values with a `Decoder`. It knows no
+topic: each value is read as its own head says, by the schema that wrote it. It never raises, and
+what it cannot read it shows as hex, with the reason.
+"""
 
 import json
 import math
@@ -7,10 +12,13 @@ from typing import NamedTuple, NoReturn
 
 from labline.engine.broker.registry.schema_registry import SchemaRegistry, Writers
 from labline.engine.errors import LablineError
-from labline.schemas.avro import SINGLE_OBJECT_MARKER, DecodeBody, Schema, body_decoder
+from labline.schemas.avro import Schema
+from labline.schemas.avro_body import DecodeBody
 from labline.schemas.engine_schemas import engine_schema
-from labline.schemas.framing import CONFLUENT_MARKER, GUID_MARKER, Headers, frame
+from labline.schemas.framing import Headers, fingerprint_in, frame, registry_key
 from labline.schemas.rejection import Rejection
+from labline.schemas.values.avro_binary import VerbatimReaders
+from labline.schemas.values.value_format import NO_WRITERS
 
 ENGINE_SCHEMAS = (
     "labline.Score",
@@ -20,7 +28,6 @@ ENGINE_SCHEMAS = (
     "labline.Vitals",
     "labline.Journal",
 )
-READERS_MAX = 1_000
 
 
 class Shown(NamedTuple):
@@ -63,12 +70,9 @@ class Decoder:
     def __init__(
         self, schemas: Iterable[Schema] = (), registry: SchemaRegistry | None = None
     ) -> None:
-        own = [engine_schema(name) for name in ENGINE_SCHEMAS]
-        known = [*own, *schemas]
-        self._writers = Writers(known, registry)
-        self._without_registry = Writers(known, None)
+        known = [*map(engine_schema, ENGINE_SCHEMAS), *schemas]
+        self._readers = VerbatimReaders(Writers(known, registry), *known)
         self._away: str | None = None
-        self._readers: dict[bytes, tuple[str, DecodeBody]] = {}
 
     def decode(self, value: bytes | None, headers: Headers = None) -> Shown:
         """Decode a value as far as possible; never raises, whatever the bytes."""
@@ -77,40 +81,34 @@ class Decoder:
         framed = frame(value, headers)
         if isinstance(framed, Rejection):
             # a frame cut short, or a schema's name that nobody can read, is not text by accident
-            avro = value.startswith(SINGLE_OBJECT_MARKER)
+            avro = fingerprint_in(value) is not None
             return Shown(value.hex(), "hex", framed.message) if avro else _plain_text(value)
         head, start = framed
-        reader = self._readers.get(head) or self._reader(head)
+        reader = self._reader(head)
         if reader is None:
             return Shown(value.hex(), "hex", self._unknown(head))
-        name, decode_body = reader
+        schema, decode_body = reader
         datum = decode_body(value, start)
         if isinstance(datum, Rejection):
-            return Shown(value.hex(), "hex", f"{name}: {datum.reason}: {datum.message}")
-        return Shown(plain(datum), f"avro {name}")
+            return Shown(value.hex(), "hex", f"{schema.name}: {datum.reason}: {datum.message}")
+        return Shown(plain(datum), f"avro {schema.name}")
 
-    def _reader(self, head: bytes) -> tuple[str, DecodeBody] | None:
+    def _reader(self, head: bytes) -> tuple[Schema, DecodeBody] | None:
         try:
-            writer = self._writers.get(head)
+            return self._readers.of(head)
         except LablineError as error:
             self._away = error.message
-            self._writers = self._without_registry
-            writer = None
-        if writer is None:
+            self._readers.writers = NO_WRITERS
             return None
-        if len(self._readers) >= READERS_MAX:
-            self._readers.clear()
-        reader = self._readers[head] = (writer.name, body_decoder(writer, writer))
-        return reader
 
     def _unknown(self, head: bytes) -> str:
         away = f": {self._away}" if self._away else ", not known here"
-        if head.startswith(CONFLUENT_MARKER):
-            return f"framed for schema id {int.from_bytes(head[1:])} of a registry{away}"
-        if head.startswith(GUID_MARKER):
-            return f"framed for schema {head[1:].hex()} of a registry{away}"
-        fingerprint = head[len(SINGLE_OBJECT_MARKER) :]
-        return f"no schema here has fingerprint {fingerprint.hex()}"
+        if (fingerprint := fingerprint_in(head)) is not None:
+            return f"no schema here has fingerprint {fingerprint.hex()}"
+        key = registry_key(head)
+        if isinstance(key, int):
+            return f"framed for schema id {key} of a registry{away}"
+        return f"framed for schema {key.hex if key else head.hex()} of a registry{away}"
 
 
 def _plain_text(value: bytes) -> Shown:

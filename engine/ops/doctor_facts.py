@@ -18,6 +18,7 @@ from labline.engine.workspace.catalogue import catalogue
 from labline.engine.workspace.check import check_workspace
 from labline.engine.workspace.releasing import check_schemas
 from labline.engine.workspace.workspace import Workspace
+from labline.schemas.values.formats import value_formats
 from labline.topics.apply import existing_topics
 from labline.topics.declaration import Topic
 from labline.topics.partitioning import partition_of
@@ -104,6 +105,7 @@ def _registry(space: Workspace) -> tuple[str | None, list[LablineError]]:
             "mend the draft, or change the registry's compatibility for it",
         )
         for topic in space.topics().values()
+        if value_formats()[topic.format].in_registry
         for latest in (space.subject_of(topic).latest,)
         for problem in registry.incompatibilities(topic.name, latest.schema.document)
     ]

@@ -1,4 +1,8 @@
-"""Publishing from asyncio: the same publisher, waited for without holding up the loop."""
+"""Publishing from asyncio: the same publisher, waited for without holding up the loop.
+
+Applications with a loop of their own use it in place of `Publisher`; every wait for the client
+happens in a thread, and a wait that is cancelled loses no report.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -33,7 +37,7 @@ class AsyncPublisher:
         schema: Schema,
         source: str | None = None,
         *,
-        head: bytes | None = None,
+        schema_id: int | None = None,
         delivery_timeout_ms: int = DELIVERY_TIMEOUT_MS,
     ) -> None:
         self._open = partial(
@@ -42,7 +46,7 @@ class AsyncPublisher:
             topic,
             schema,
             source,
-            head=head,
+            schema_id=schema_id,
             delivery_timeout_ms=delivery_timeout_ms,
         )
         self._opened: Publisher | None = None

@@ -1,4 +1,10 @@
-"""Publishing: validated, framed, keyed, acknowledged."""
+"""Publishing: records checked, written in the topic's format, keyed, sent and acknowledged.
+
+Users, ``labline publish`` and the demo open a `Publisher` for a topic and send it records as
+dicts. What the schema does not allow is refused before it is sent. What must stay true: leaving the
+block without an error means that Kafka has every record; whatever it has not is given back in an
+`UndeliveredError`.
+"""
 
 import os
 from collections.abc import Callable, Mapping
@@ -14,6 +20,7 @@ from labline.engine.errors import AbsentError, LablineError
 from labline.engine.publish.undelivered import FATAL, Undelivered
 from labline.schemas.avro import Schema
 from labline.schemas.rejection import Rejection, SchemaViolation
+from labline.schemas.values.formats import format_of
 from labline.topics.declaration import Topic
 
 SOURCE_HEADER = "ce_source"  # who sent it, as CloudEvents' Kafka binding names it: a claim
@@ -49,9 +56,8 @@ class Publisher:
         Where to, and what is right there.
     source
         Who sends, for the header ``ce_source``; None sends no header.
-    head
-        What values begin with; None is Avro's single-object head. With a schema registry,
-        `labline.schemas.framing.confluent_head` of the schema's id.
+    schema_id
+        What a schema registry calls the schema: values then name it. None: there is no registry.
     delivery_timeout_ms
         How long a record is tried before it counts as undelivered.
 
@@ -69,7 +75,7 @@ class Publisher:
         schema: Schema,
         source: str | None = None,
         *,
-        head: bytes | None = None,
+        schema_id: int | None = None,
         delivery_timeout_ms: int = DELIVERY_TIMEOUT_MS,
     ) -> None:
         if topic.key not in schema.field_names:
@@ -79,8 +85,9 @@ class Publisher:
                 f"name one of {', '.join(schema.field_names)}",
             )
         self.topic = topic
-        self._encode = schema.encoder
-        self._head = schema.head if head is None else head
+        schema = schema.written_as(topic.format)
+        values = format_of(schema)
+        self._encode, self._head = values.encoder(schema), values.head(schema, schema_id)
         self._headers: list[tuple[str, str | bytes]] | None = None
         if source is not None:
             self._headers = [(SOURCE_HEADER, source.encode())]
@@ -92,7 +99,7 @@ class Publisher:
             queue_buffering_max_messages=QUEUE_MAX_RECORDS,
             queue_buffering_max_kbytes=QUEUE_MAX_KIB,
         )
-        self._undelivered = Undelivered(schema, self._head)
+        self._undelivered = Undelivered(values.reader(schema, {self._head: schema}))
         self._report = self._undelivered.report  # bound once: the client holds it for each record
         self._producer = Producer(config)
         self._produce, self._name, self._key = self._producer.produce, topic.name, topic.key
@@ -214,10 +221,10 @@ class Publisher:
             raise error
 
     def _reporter(self, on_delivered: OnDelivered) -> Report:
-        told = self._report
+        note = self._report
 
         def report(error: KafkaError | None, message: Message) -> None:
-            told(error, message)
+            note(error, message)
             partition, offset = message.partition(), message.offset()
             if error is None and partition is not None and offset is not None:
                 on_delivered(partition, offset)

@@ -1,4 +1,8 @@
-"""What Kafka did not acknowledge: counted, and kept so far as memory allows."""
+"""What Kafka did not acknowledge: counted, and kept so far as memory allows.
+
+The publisher hands its delivery reports to an `Undelivered`, from the client's threads, and takes
+one error from it at the end, in which the lost values are records again.
+"""
 
 from threading import Lock
 from typing import Any
@@ -6,7 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from labline.engine.errors import LablineError
-from labline.schemas.avro import Schema
+from labline.schemas.values.value_format import ValueReader
 
 KEPT_MAX_RECORDS = 10_000
 KEPT_MAX_BYTES = 16 * 1024 * 1024
@@ -37,10 +41,16 @@ class UndeliveredError(LablineError):
 
 
 class Undelivered:
-    """Collects failed deliveries from the client's callbacks, whichever thread they come in."""
+    """Collects failed deliveries from the client's callbacks, whichever thread they come in.
 
-    def __init__(self, schema: Schema, head: bytes) -> None:
-        self._schema, self._head_bytes = schema, len(head)
+    Parameters
+    ----------
+    values
+        Reads the publisher's own values again: what was not delivered is given back as records.
+    """
+
+    def __init__(self, values: ValueReader) -> None:
+        self._reader = values
         self._lock = Lock()
         self.fatal = False  # the client has given up for good
         self._reset()
@@ -88,6 +98,6 @@ class Undelivered:
         )
 
     def _datum(self, value: bytes) -> dict[str, Any]:
-        found = self._schema.decode(self._schema.head + value[self._head_bytes :])
-        assert isinstance(found, dict), found  # it was checked before it was sent
-        return found
+        datum = self._reader.decode(value)
+        assert isinstance(datum, dict), datum  # it was checked before it was sent
+        return datum

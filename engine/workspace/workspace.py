@@ -104,11 +104,16 @@ class Workspace:
             topics[topic.name] = topic
         return topics
 
-    def subject_of(self, topic: str | Topic) -> Subject:
-        """Return the versions of a declared topic's schema."""
+    def topic_of(self, topic: str | Topic) -> Topic:
+        """Return a declared topic by its name."""
         if isinstance(topic, str):
             topics = self.topics()
             topic = topics[known(topic, topics, "TOPIC", "topics/")]
+        return topic
+
+    def subject_of(self, topic: str | Topic) -> Subject:
+        """Return the versions of a declared topic's schema."""
+        topic = self.topic_of(topic)
         if topic.subject not in self._subjects:
             folders = {folder.name: folder for folder in subject_folders(self.schemas_dir)}
             if topic.subject not in folders:
@@ -126,7 +131,8 @@ class Workspace:
 
     def schema_of(self, topic: str | Topic) -> Schema:
         """Return the latest version of a declared topic's schema: what reads its records."""
-        return self.subject_of(topic).latest.schema
+        topic = self.topic_of(topic)
+        return self.subject_of(topic).latest.schema.written_as(topic.format)
 
     def released_schema_of(self, topic: str | Topic) -> Schema:
         """Return the latest version of a topic's schema to write records with.
@@ -139,7 +145,7 @@ class Workspace:
         latest = self.subject_of(topic).latest
         if not latest.released:
             raise draft_error(latest)
-        return latest.schema
+        return self.schema_of(topic)
 
     def forget_schemas(self) -> None:
         """Read schemas anew when they are asked for again."""
@@ -175,13 +181,11 @@ class Workspace:
         The command's option, the variable ``LABLINE_BOOTSTRAP_SERVERS``, ``labline.toml``, the
         embedded broker of this workspace: the first that is there.
         """
-        from labline.engine.broker.servers.embedded import (
-            find,  # only here: the others need no Java side
-        )
+        # only here: the others need no Java side
+        from labline.engine.broker.servers.embedded import find
 
-        told = option or os.environ.get(BOOTSTRAP_VARIABLE) or self.settings.bootstrap
-        if told:
-            return told
+        if named := option or os.environ.get(BOOTSTRAP_VARIABLE) or self.settings.bootstrap:
+            return named
         running = find(self.state_dir)
         if running is not None:
             return running.bootstrap
@@ -229,9 +233,8 @@ class Workspace:
 
 def bootstrap_anywhere(option: str | None, start: Path | None = None) -> str:
     """Return which Kafka to talk to, for commands that need no workspace."""
-    told = option or os.environ.get(BOOTSTRAP_VARIABLE)
-    if told:
-        return told
+    if named := option or os.environ.get(BOOTSTRAP_VARIABLE):
+        return named
     try:
         workspace = Workspace.find(start)
     except LablineError as error:

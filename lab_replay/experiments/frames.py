@@ -26,8 +26,9 @@ from labline.lab_replay.experiments.columns import (
 )
 from labline.lab_replay.recordings.recording import Recording
 from labline.schemas.avro import Schema
-from labline.schemas.framing import Codec, Heads
 from labline.schemas.rejection import Rejection
+from labline.schemas.values.formats import reader_of
+from labline.schemas.values.value_format import Heads
 
 RECORD_COLUMNS = ("partition", "offset", "timestamp", "key", "undecoded")
 _HELD: dict[str, Held] = {
@@ -64,10 +65,10 @@ def recording_frame(
         what = {_HELD.get(told) for told in field_types(schema, name) - {"null"}}
         if len(what) == 1 and (one := what.pop()) is not None:
             held[column] = one
-    codec = Codec(schema, writers)
+    reader = reader_of(schema, writers)
     for partition in recording.partitions(topic):
         for offset, timestamp_ms, key, value, headers in _some(recording, topic, partition, limit):
-            told = codec.decode(value, headers)
+            told = reader.decode(value, headers)
             placed = (partition, offset, timestamp_ms, _text(key))
             for name, cell in zip(RECORD_COLUMNS, placed, strict=False):
                 columns[name].append(cell)

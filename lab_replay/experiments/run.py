@@ -32,7 +32,7 @@ from labline.lab_replay.replay.trial import Trial
 from labline.lab_replay.replay.units import EACH, SINGLE
 from labline.lab_replay.reports.report import write_report
 from labline.schemas.avro import Schema
-from labline.schemas.framing import NOTHING_ELSE, Heads
+from labline.schemas.values.value_format import NO_WRITERS, Heads
 
 COSTS, REPORT, DIGEST = "costs.json", "report.html", "digest"
 LOCK = ".lock"
@@ -43,7 +43,7 @@ def trial_of(
     line: Line,
     schemas: tuple[Schema, Schema | None],
     recording: Recording,
-    writers: Heads = NOTHING_ELSE,
+    writers: Heads = NO_WRITERS,
     source: str = "",
 ) -> Trial:
     """Return what an experiment replays, everything in it understood.

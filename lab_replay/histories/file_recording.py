@@ -22,6 +22,7 @@ from labline.lab_replay.recordings.recording_format import MANIFEST, Manifest, w
 from labline.lab_replay.recordings.unfinished import begin_anew
 from labline.schemas.avro import Schema
 from labline.schemas.rejection import Rejection, SchemaViolation
+from labline.schemas.values.formats import format_of
 from labline.topics.partitioning import partition_of
 
 REJECTED_SHOWN = 10
@@ -146,6 +147,8 @@ def _records(source: _Source, spread: Spread) -> Iterator[Timed]:
             'give the field that tells when it happened "event_time": true in the .avsc',
         )
     spread.partitions = declared.partitions
+    values = format_of(schema)
+    encode, head = values.encoder(schema), values.head(schema)
     rejects = _Rejects(schema.name, "row" if form_of(source.file) == PARQUET else "line")
     for row in _rows(source, schema):
         if row.datum is None:
@@ -158,7 +161,7 @@ def _records(source: _Source, spread: Spread) -> Iterator[Timed]:
             rejects.add(row.line, f"the key {declared.key} is null")
             continue
         try:
-            value = schema.encode(row.datum)
+            value = encode(row.datum, head)
         except SchemaViolation as error:
             rejects.add(row.line, f"{error}")
             continue

@@ -23,7 +23,7 @@ from labline.lab_replay.histories.file_history import NOTHING_SAID, file_history
 from labline.lab_replay.histories.line_recording import Bounds, Progress, Say, record_line
 from labline.lab_replay.recordings.recording import Recording
 from labline.schemas.avro import Schema
-from labline.schemas.framing import NOTHING_ELSE, Heads
+from labline.schemas.values.value_format import NO_WRITERS, Heads
 
 HERE = Path(".labline")  # where there is no workspace
 
@@ -118,7 +118,7 @@ class Source(NamedTuple):
             made.line,
             (made.event_schema, made.label_schema),
             made.recording,
-            NOTHING_ELSE,
+            NO_WRITERS,
             HERE / "experiments",
             HERE / "lab",
             made.proposal,

@@ -14,7 +14,7 @@ from labline.lab_replay.recordings.recording_format import (
     entry_of,
     index_name,
 )
-from labline.lab_replay.recordings.schema_heads import Writers
+from labline.lab_replay.recordings.schema_heads import SchemaHeads
 
 
 class Spread:
@@ -91,7 +91,7 @@ class _Kept:
         self.data = _Appended(folder / f"{partition}.avro")
         self.index = _Appended(folder / f"{partition}.blocks")
         self.index.write(b"")  # so that it is there, also without a block
-        self._writer, self._writers = ContainerWriter(self.data, self.index), Writers()
+        self._writer, self._heads = ContainerWriter(self.data, self.index), SchemaHeads()
         self._writer.begin()
         self._growing = GrowingBlock()
         self._next = 0
@@ -102,9 +102,9 @@ class _Kept:
 
     def finish(self) -> PartitionFile:
         self._write(self._growing.rest())
-        return entry_of(self._writer, self._writers, 0, self._next)
+        return entry_of(self._writer, self._heads, 0, self._next)
 
     def _write(self, block: list[Record] | None) -> None:
         if block:
-            self._writers.see(block)
+            self._heads.add(block)
             self._writer.add(block)

@@ -34,7 +34,7 @@ from labline.lab_replay.recordings.recording_format import (
     write_manifest,
 )
 from labline.lab_replay.recordings.redact import UNREADABLE, Redactor
-from labline.lab_replay.recordings.schema_heads import Writers
+from labline.lab_replay.recordings.schema_heads import SchemaHeads
 from labline.lab_replay.recordings.storage import Store
 from labline.lab_replay.recordings.unfinished import (
     Unfinished,
@@ -153,9 +153,9 @@ class _Partition:
         self.held: Iterable[list[Record]] = ()
         self.log_start = self._start
         self._redactor = redactor
-        self._writers = Writers()
+        self._heads = SchemaHeads()
         self._last: Record | None = None  # of those kept
-        self._counts_unreadable = redactor is not None and bool(redactor.told.fields)
+        self._counts_unreadable = redactor is not None and bool(redactor.summary.fields)
         self._unreadable_before = redactor.unreadable if redactor else 0
         self._unreadable_kept = 0
         self._names = (data_name(topic, partition), index_name(topic, partition))
@@ -181,12 +181,12 @@ class _Partition:
             next_offset = self._start if self._last is None else self._last[0] + 1
             told(next_offset - self._start)
             for block in blocks_of(self._read(next_offset, told)):
-                self._writers.see(block)
+                self._heads.add(block)
                 writer.add(block)
                 if self._store.local:  # so that a killed process leaves whole blocks
                     data.flush()
                     index.flush()
-        return entry_of(writer, self._writers, self._start, self._end)
+        return entry_of(writer, self._heads, self._start, self._end)
 
     def _keep(self, writer: ContainerWriter, data: IO[bytes], index: IO[bytes]) -> None:
         """Go over what is there; cut both files behind the last block that is whole."""
@@ -204,7 +204,7 @@ class _Partition:
             if block is None or hashlib.sha256(content).hexdigest() != block.sha256:
                 break
             records = decode_block(content)
-            self._writers.see(records)
+            self._heads.add(records)
             self._last = records[-1]
             if self._counts_unreadable:
                 self._unreadable_kept += sum(value == UNREADABLE for *_, value, _ in records)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from labline.engine.core.record import Record
 from labline.engine.errors import LablineError
 from labline.lab_replay.recordings.container import ContainerWriter, blocks_of
-from labline.lab_replay.recordings.schema_heads import Writers
+from labline.lab_replay.recordings.schema_heads import SchemaHeads
 from labline.lab_replay.recordings.storage import Store
 
 MANIFEST = "manifest.json"
@@ -164,18 +164,18 @@ def write_partition(
     start, end
         The range of offsets that the records were read from; there may be gaps in it.
     """
-    writers = Writers()
+    heads = SchemaHeads()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as data, path.with_suffix(".blocks").open("wb") as index:
         writer = ContainerWriter(data, index)
         writer.begin()
         for block in blocks_of(batches):
-            writers.see(block)
+            heads.add(block)
             writer.add(block)
-    return entry_of(writer, writers, start, end)
+    return entry_of(writer, heads, start, end)
 
 
-def entry_of(writer: ContainerWriter, writers: Writers, start: int, end: int) -> PartitionFile:
+def entry_of(writer: ContainerWriter, heads: SchemaHeads, start: int, end: int) -> PartitionFile:
     """Return what the manifest says of a partition that was written."""
     digest, index_digest = writer.digests
     return PartitionFile(
@@ -185,7 +185,7 @@ def entry_of(writer: ContainerWriter, writers: Writers, start: int, end: int) ->
         sha256=digest,
         size=writer.size,
         index_sha256=index_digest,
-        writers=writers.found,
+        writers=heads.names,
     )
 
 

@@ -1,4 +1,9 @@
-"""Leaving personal data out of a recording: values are decoded, emptied, and encoded again."""
+"""Leaving personal data out of a recording: values are decoded, emptied, and encoded again.
+
+``labline record --redact`` makes a `Redactor` for each topic, and the recorder passes every batch
+through it before anything is written. What must stay true: a field that was to be left out is in no
+value that is kept, whatever version of the schema wrote it and whatever the field is called there.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -9,9 +14,10 @@ from labline.engine.core.record import Record
 from labline.engine.errors import LablineError
 from labline.lab_replay.recordings.recording_format import Redacted
 from labline.schemas.avro import Schema
-from labline.schemas.framing import Codec, Heads, frame
+from labline.schemas.framing import Headers
 from labline.schemas.rejection import Rejection, SchemaViolation
 from labline.schemas.shape import expand
+from labline.schemas.values.value_format import ValueReader
 
 EMPTY: dict[str, object] = {
     "string": "", "bytes": b"", "boolean": False, "int": 0, "long": 0, "float": 0.0, "double": 0.0,
@@ -29,31 +35,34 @@ class Redactor:
 
     Parameters
     ----------
-    schemas
-        By frame head, all that values may be written with.
+    values
+        Reads the topic's values, whichever schema wrote them; None: only keys are left out.
     fields
-        To leave out, by their names or by an alias; a schema that lacks one leaves nothing of it.
+        To leave out, by their names or by an alias. A schema that has none of them keeps all.
     keys
         Whether the records' keys are left out, too: null.
 
     Examples
     --------
+    >>> from labline.schemas.values.formats import reader_of
     >>> schema = Schema.parse({"type": "record", "name": "R", "fields": [
     ...     {"name": "id", "type": "string"}, {"name": "mail", "type": ["null", "string"]}]})
-    >>> redactor = Redactor({schema.head: schema}, ["mail"])
+    >>> redactor = Redactor(reader_of(schema), ["mail"])
     >>> value = schema.encode({"id": "a", "mail": "x@y.z"})
     >>> [(_, _, _, left, _)] = redactor.redact([(0, 0, b"k", value, None)])
-    >>> schema.decode(left), redactor.told
+    >>> schema.decode(left), redactor.summary
     ({'id': 'a', 'mail': None}, Redacted(fields=('mail',), keys=False, unreadable=0))
     """
 
-    def __init__(self, schemas: Heads, fields: Sequence[str], *, keys: bool = False) -> None:
-        self._schemas, self._fields, self._keys = schemas, tuple(fields), keys
-        self._known: dict[bytes, tuple[Codec, dict[str, object]]] = {}
+    def __init__(
+        self, values: ValueReader | None, fields: Sequence[str], *, keys: bool = False
+    ) -> None:
+        self._values, self._fields, self._keys = values, tuple(fields), keys
+        self._emptied: dict[Schema, dict[str, object]] = {}
         self.unreadable = 0
 
     @property
-    def told(self) -> Redacted:
+    def summary(self) -> Redacted:
         """What was done so far, for the manifest."""
         return Redacted(fields=self._fields, keys=self._keys, unreadable=self.unreadable)
 
@@ -64,37 +73,25 @@ class Redactor:
             for offset, time_ms, key, value, headers in records
         ]
 
-    def _value(self, value: bytes | None, headers: Any) -> bytes | None:
-        if value is None or not self._fields:
-            return value
-        framed = frame(value, headers)
-        if isinstance(framed, Rejection) or (known := self._reader(framed[0])) is None:
-            self.unreadable += 1
-            return UNREADABLE
-        head, start = framed
-        codec, emptied = known
-        # decoded as written, so that nothing but these fields changes
-        datum = codec.decode(codec.reader.head + value[start:])
-        if isinstance(datum, Rejection):
-            self.unreadable += 1
-            return UNREADABLE
-        if not emptied:
+    def _value(self, value: bytes | None, headers: Headers) -> bytes | None:
+        if value is None or self._values is None or not self._fields:
             return value
         try:
-            return codec.reader.encode({**datum, **emptied}, head if start else b"")
+            left = self._values.rewrite(value, headers, self._replacement)
         except SchemaViolation as error:
             raise _refused(
-                f"{codec.reader.name} does not allow the redacted value: {error}",
+                f"{self._values.schema.name} does not allow the redacted value: {error}",
                 "make the field nullable in a new version of the schema, or record without it",
             ) from error
+        if isinstance(left, Rejection):
+            self.unreadable += 1
+            return UNREADABLE
+        return left
 
-    def _reader(self, head: bytes) -> tuple[Codec, dict[str, object]] | None:
-        if head not in self._known:
-            schema = self._schemas.get(head)
-            if schema is None:
-                return None
-            self._known[head] = (Codec(schema), emptied_fields(schema, self._fields))
-        return self._known[head]
+    def _replacement(self, schema: Schema) -> Mapping[str, object]:
+        if schema not in self._emptied:
+            self._emptied[schema] = emptied_fields(schema, self._fields)
+        return self._emptied[schema]
 
 
 def emptied_fields(schema: Schema, fields: Sequence[str]) -> dict[str, object]:
@@ -132,7 +129,9 @@ def redacted_fields(
     LablineError
         ``LL-RECORDING-REDACT`` for a field that no version of a topic has.
     """
-    names = sorted({name for each in topics.values() for told in _called(each) for name in told})
+    names = sorted(
+        {name for each in topics.values() for aliases in _all_names(each) for name in aliases}
+    )
     for field in fields:
         if field not in names:
             near = get_close_matches(field, names, n=1)
@@ -152,10 +151,10 @@ def same_fields(versions: Iterable[Schema], fields: Iterable[str]) -> tuple[str,
     >>> same_fields([old, new], ["email"]), same_fields([old], ["age"])
     (('email', 'mail'), ('age',))
     """
-    found, called = set(fields), _called(versions)
-    while more := [told for told in called if told & found and not told <= found]:
-        found.update(*more)
-    return tuple(sorted(found))
+    same, every = set(fields), _all_names(versions)
+    while more := [names for names in every if names & same and not names <= same]:
+        same.update(*more)
+    return tuple(sorted(same))
 
 
 def check_joined(lines: Iterable[Line], redacted: Mapping[str, Sequence[str]]) -> None:
@@ -176,7 +175,7 @@ def check_joined(lines: Iterable[Line], redacted: Mapping[str, Sequence[str]]) -
                 )
 
 
-def _called(versions: Iterable[Schema]) -> list[frozenset[str]]:
+def _all_names(versions: Iterable[Schema]) -> list[frozenset[str]]:
     """Return of each field in each version all its names."""
     return [_names(field) for schema in versions for field in expand(schema.document)["fields"]]
 

@@ -114,7 +114,7 @@ def asked_of(
         topics=tuple(dict.fromkeys(topics)),
         since=tuple(since),
         until=tuple(until),
-        redacted={t: (r.told.fields, r.told.keys) for t, r in sorted(redactors.items())},
+        redacted={t: (r.summary.fields, r.summary.keys) for t, r in sorted(redactors.items())},
     )
 
 

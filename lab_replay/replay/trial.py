@@ -16,9 +16,10 @@ from labline.engine.errors import LablineError
 from labline.engine.models.control.configuration import CANDIDATE
 from labline.engine.models.state.environment import environment
 from labline.lab_replay.recordings.recording import Recording
-from labline.lab_replay.recordings.schema_heads import MORE, head_of
+from labline.lab_replay.recordings.schema_heads import MORE
 from labline.schemas.avro import Schema
-from labline.schemas.framing import Heads
+from labline.schemas.framing import head_of
+from labline.schemas.values.value_format import Heads
 
 FORMAT = 2  # of what is kept under a digest
 NO_REVISION = -1

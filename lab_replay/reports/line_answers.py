@@ -21,7 +21,7 @@ from labline.lab_replay.evaluation.losses import Floats
 from labline.lab_replay.evaluation.prediction_log import PredictionLog
 from labline.lab_replay.reports.line_labels import NAN, Labels, digest, looked_up
 from labline.lab_replay.reports.line_sources import Sources
-from labline.schemas.framing import Codec
+from labline.schemas.values.value_format import ValueReader
 from labline.topics.naming import line_topics
 
 CHAMPION, BASELINE = "champion", "baseline"
@@ -80,7 +80,7 @@ class _Columns:
     scores: dict[str, Floats]
 
 
-def answers_of(line: Line, sources: Sources, label_codec: Codec | None) -> Answers:
+def answers_of(line: Line, sources: Sources, label_reader: ValueReader | None) -> Answers:
     """Return a line's answers with what was so and what the other slots said.
 
     Raises
@@ -88,7 +88,7 @@ def answers_of(line: Line, sources: Sources, label_codec: Codec | None) -> Answe
     LablineError
         ``LL-REPORT-LARGE`` when they are too many to be kept in memory.
     """
-    labels = Labels(line, sources, label_codec)
+    labels = Labels(line, sources, label_reader)
     revisions: Revisions = {}
     columns, numbers = list[_Columns](), 0
     for partition in sources.partitions:

@@ -26,7 +26,8 @@ from labline.lab_replay.reports.line_answers import CHAMPION, Answers, answers_o
 from labline.lab_replay.reports.line_figures import Day, InForce, Latency, LineFacts, Spread, Window
 from labline.lab_replay.reports.line_sources import Sources, kafka_sources, letters_of, outcomes_of
 from labline.schemas.avro import Schema
-from labline.schemas.framing import Codec, Heads
+from labline.schemas.values.formats import reader_of
+from labline.schemas.values.value_format import Heads
 
 DAY_MS = 86_400_000
 STRETCH_EVENTS_MIN = 20
@@ -67,10 +68,10 @@ def facts_of(line: Line, sources: Sources, schemas: Schemas, control: Control) -
     LablineError
         ``LL-REPORT-EMPTY``, ``LL-REPORT-LARGE``.
     """
-    codec = None
+    reader = None
     if line.labels is not None and schemas.label is not None:
-        codec = Codec(schemas.label, schemas.writers)
-    answers = answers_of(line, sources, codec)
+        reader = reader_of(schemas.label, schemas.writers)
+    answers = answers_of(line, sources, reader)
     if not len(answers):
         raise LablineError(
             "LL-REPORT-EMPTY", f"line {line.name} has not answered yet", "labline lag"
@@ -96,7 +97,7 @@ def facts_of(line: Line, sources: Sources, schemas: Schemas, control: Control) -
             environment={},
         ),
         answers=len(answers),
-        has_labels=codec is not None,
+        has_labels=reader is not None,
         threshold=line.decision.threshold,
         days=tuple(_days(line, answers)),
         windows=tuple(_windows(line, answers)),

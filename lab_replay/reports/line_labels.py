@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from labline.engine.core.line import Line
 from labline.lab_replay.evaluation.losses import Floats
 from labline.lab_replay.reports.line_sources import Sources
-from labline.schemas.framing import Codec
+from labline.schemas.values.value_format import ValueReader
 
 NAN = float("nan")
 
@@ -25,17 +25,17 @@ class Labels:
 
     Parameters
     ----------
-    codec
+    reader
         Reads the line's labels; None: it has none.
     """
 
-    def __init__(self, line: Line, sources: Sources, codec: Codec | None) -> None:
+    def __init__(self, line: Line, sources: Sources, reader: ValueReader | None) -> None:
         names, labels = array("Q"), array("d")
         places = {name: float(place) for place, name in enumerate(line.classes)}
-        for partition in sources.partitions if codec is not None else ():
+        for partition in sources.partitions if reader is not None else ():
             for batch in sources.read(line.labels or "", partition):
                 for _, _, _, value, headers in batch:
-                    datum: Any = codec.decode(value, headers) if codec else None
+                    datum: Any = reader.decode(value, headers) if reader else None
                     label = _number(datum, line, places)
                     if label is not None:
                         names.append(digest(datum[line.refers_to or ""]))

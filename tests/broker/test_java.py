@@ -20,7 +20,8 @@ from labline.engine.core.record import Record
 from labline.engine.core.score_encoders import Place, answer_encoder, subject
 from labline.engine.publish.publisher import Publisher
 from labline.schemas.avro import Schema
-from labline.schemas.framing import Codec, confluent_head
+from labline.schemas.framing import confluent_head
+from labline.schemas.values.formats import reader_of
 from labline.schemas.varint import varint
 from labline.topics.declaration import Topic
 from tests.broker.factory import Factory
@@ -163,12 +164,12 @@ def test_java_publishes_by_way_of_a_registry(
     known = SchemaRegistry(registry, tmp_path / "known")
     head = confluent_head(known.register(topic.name, schema.document))
     published(java.run(*arguments), len(data))
-    found, codec = by_key(broker, topic.name), Codec(schema, Writers([], known))
+    found, reader = by_key(broker, topic.name), reader_of(schema, Writers([], known))
     assert len(found) == len(data)
     for datum in data:
         partition, (*_, key, value, headers) = found[datum["flight_key"].encode()]
         assert value == schema.encode(datum, head)
-        assert codec.decode(value, headers) == datum
+        assert reader.decode(value, headers) == datum
         assert partition == murmur2(key, PARTITIONS)
 
 

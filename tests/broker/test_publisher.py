@@ -186,11 +186,10 @@ def java_murmur2(data: bytes) -> int:
 
 def test_another_head(broker: str, name: str) -> None:
     topic = made(broker, name)
-    head = confluent_head(7)
-    with Publisher(broker, topic, SCHEMA, head=head) as publisher:
+    with Publisher(broker, topic, SCHEMA, schema_id=7) as publisher:
         publisher.send({"id": "a", "k": "a", "x": 1.0})
     (message,) = everything(broker, topic, 1)
-    assert message.value() == SCHEMA.encode({"id": "a", "k": "a", "x": 1.0}, head)
+    assert message.value() == SCHEMA.encode({"id": "a", "k": "a", "x": 1.0}, confluent_head(7))
 
 
 def test_after_the_block_nothing_is_sent(broker: str, name: str) -> None:

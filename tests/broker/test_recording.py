@@ -10,6 +10,7 @@ from labline.lab_replay.recordings.recorder import record, recording_ranges
 from labline.lab_replay.recordings.recording import Recording
 from labline.lab_replay.recordings.redact import Redactor
 from labline.schemas.avro import Schema
+from labline.schemas.values.formats import reader_of
 from tests.broker.recorded import after, create, held, publish
 
 pytestmark = pytest.mark.broker
@@ -159,7 +160,7 @@ def test_redacted(broker: str, name: str, tmp_path: Path) -> None:
     assert producer.flush(30) == 0
 
     def redactors() -> dict[str, Redactor]:
-        return {topic: Redactor({CHECKED.head: CHECKED}, ["mail", "age"], keys=True)}
+        return {topic: Redactor(reader_of(CHECKED), ["mail", "age"], keys=True)}
 
     assert recording_ranges(broker, [topic], tmp_path / "r", redactors=redactors())
     manifest = record(broker, [topic], tmp_path / "r", redactors=redactors())

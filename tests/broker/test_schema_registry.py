@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from confluent_kafka import Producer
@@ -26,8 +27,9 @@ from labline.engine.broker.servers import apicurio
 from labline.engine.errors import LablineError
 from labline.schemas.avro import Schema
 from labline.schemas.evolution import check_evolution
-from labline.schemas.framing import Codec, confluent_head
+from labline.schemas.framing import confluent_head
 from labline.schemas.rejection import Rejection
+from labline.schemas.values.formats import reader_of
 from tests.broker.registry_proxy import proxy
 
 pytestmark = pytest.mark.broker
@@ -67,8 +69,8 @@ def test_confluents_records_are_read(registry: str, ours: SchemaRegistry, name: 
         serializer = AvroSerializer(client, json.dumps(V1))
         values = [serializer(record, value_of(name)) for record in RECORDS]
     assert {value[0] for value in values} == {0}
-    codec = Codec(Schema.parse(V1), Writers([], ours))
-    assert [codec.decode(value) for value in values] == RECORDS
+    reader = reader_of(Schema.parse(V1), Writers([], ours))
+    assert [reader.decode(value) for value in values] == RECORDS
 
 
 def test_our_records_are_read_by_confluents(registry: str, ours: SchemaRegistry, name: str) -> None:
@@ -84,14 +86,14 @@ def test_old_and_new_records_are_read_side_by_side(
     registry: str, ours: SchemaRegistry, name: str
 ) -> None:
     """A publisher goes to the next version in mid-run; a line goes on with the schema it has."""
-    codec = Codec(Schema.parse(V1), Writers([Schema.parse(V1)], ours))
+    reader = reader_of(Schema.parse(V1), Writers([Schema.parse(V1)], ours))
     with SchemaRegistryClient({"url": registry}) as client:
         old = AvroSerializer(client, json.dumps(V1))
-        assert codec.decode(old(RECORDS[0], value_of(name))) == RECORDS[0]
+        assert reader.decode(old(RECORDS[0], value_of(name))) == RECORDS[0]
         new = AvroSerializer(client, json.dumps(V2))
-        assert codec.decode(new({**RECORDS[1], "gate": "B7"}, value_of(name))) == RECORDS[1]
-        assert codec.decode(old(RECORDS[1], value_of(name))) == RECORDS[1]
-        later = Codec(Schema.parse(V2), Writers([], ours))
+        assert reader.decode(new({**RECORDS[1], "gate": "B7"}, value_of(name))) == RECORDS[1]
+        assert reader.decode(old(RECORDS[1], value_of(name))) == RECORDS[1]
+        later = reader_of(Schema.parse(V2), Writers([], ours))
         assert later.decode(old(RECORDS[0], value_of(name))) == {**RECORDS[0], "gate": "?"}
 
 
@@ -110,17 +112,17 @@ def test_a_schema_named_in_a_header_is_found(
             value = serializer(record, value_of(name, headers))
             producer.produce(name, value, headers=headers)
         assert producer.flush(30) == 0
-        codec = Codec(Schema.parse(V1), Writers([], SchemaRegistry(guids.url, tmp_path)))
+        reader = reader_of(Schema.parse(V1), Writers([], SchemaRegistry(guids.url, tmp_path)))
         [batch] = read_range(broker, name, 0, 0, len(RECORDS))
-        assert [codec.decode(record[3], record[4]) for record in batch] == RECORDS
+        assert [reader.decode(record[3], record[4]) for record in batch] == RECORDS
         unknown = [("__value_schema_id", b"\x01" + bytes(16))]
-        told = codec.decode(batch[0][3], unknown)
+        told = reader.decode(batch[0][3], unknown)
         assert isinstance(told, Rejection)
         assert told.reason == "unknown-schema"
 
 
 def test_a_registry_without_guids_knows_none(ours: SchemaRegistry) -> None:
-    assert ours.by_guid(bytes(range(16))) is None
+    assert ours.by_guid(UUID(bytes=bytes(range(16)))) is None
 
 
 def test_an_incompatible_version_is_refused_by_both(ours: SchemaRegistry, name: str) -> None:
@@ -169,10 +171,10 @@ def test_a_lookup_finds_and_registers_nothing(registry: str, tmp_path: Path, nam
 def test_ids_that_nobody_has_are_none_and_not_asked_again(registry: str, tmp_path: Path) -> None:
     with proxy(registry) as watched:
         ours = SchemaRegistry(watched.url, tmp_path)
-        codec = Codec(Schema.parse(V1), Writers([], ours))
+        reader = reader_of(Schema.parse(V1), Writers([], ours))
         for number in (2**31 - 1, 2**31 - 1, 2**31, 2**32 - 1):
             assert ours.by_id(number) is None
-            told = codec.decode(confluent_head(number) + b"body")
+            told = reader.decode(confluent_head(number) + b"body")
             assert isinstance(told, Rejection)
             assert told.reason == "unknown-schema"
         assert watched.asked == [("GET", "/schemas/ids/2147483647")]
@@ -207,13 +209,13 @@ from pathlib import Path
 from labline.engine.broker.registry.schema_registry import SchemaRegistry, Writers
 from labline.engine.errors import LablineError
 from labline.schemas.avro import Schema
-from labline.schemas.framing import Codec
+from labline.schemas.values.formats import reader_of
 url, cache, known, value = sys.argv[1:]
 ours = SchemaRegistry(url, Path(cache))
-codec = Codec(Schema.parse(ours.by_id(int(known))), Writers([], ours))
-print(codec.decode(bytes.fromhex(value))["id"])
-for call in (lambda: ours.by_id(77), lambda: codec.decode(bytes(5) + b"x"),
-             lambda: ours.lookup("t", codec.reader.document)):
+reader = reader_of(Schema.parse(ours.by_id(int(known))), Writers([], ours))
+print(reader.decode(bytes.fromhex(value))["id"])
+for call in (lambda: ours.by_id(77), lambda: reader.decode(bytes(5) + b"x"),
+             lambda: ours.lookup("t", reader.schema.document)):
     try:
         print(call())
     except LablineError as error:

@@ -37,12 +37,12 @@ class UnsoundError(AssertionError):
 
 def check(target: Target, payload: Payload) -> Found:
     """Decode a payload, and see that what came is sound."""
-    found = target.codec.decode(*payload)
+    found = target.reader.decode(*payload)
     if isinstance(found, Rejection):
         if not (found.stage in ("decode", "constraints") and found.reason and found.message):
             raise UnsoundError(f"a rejection without a reason: {found}")
         return found
-    reader = target.codec.reader
+    reader = target.reader.schema
     if not isinstance(found, dict) or found.keys() != set(reader.field_names):
         raise UnsoundError("not a record of the schema")
     # Bytes may differ: an index of -1, a number in more bytes than needed, blocks cut otherwise.

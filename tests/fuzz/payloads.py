@@ -4,8 +4,14 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from labline.schemas.avro import SINGLE_OBJECT_MARKER
-from labline.schemas.framing import GUID_HEAD_BYTES, GUID_MARKER, ID_HEADER, Headers, confluent_head
+from labline.schemas.framing import (
+    GUID_HEAD_BYTES,
+    GUID_MARKER,
+    ID_HEADER,
+    SINGLE_OBJECT_MARKER,
+    Headers,
+    confluent_head,
+)
 from labline.schemas.rejection import PAYLOAD_MAX_BYTES
 from labline.schemas.varint import varint
 from tests.fuzz.targets import Framing, Target

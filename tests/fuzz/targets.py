@@ -1,4 +1,4 @@
-"""What is fired at: schemas, each read by a codec that knows other writers and every framing."""
+"""What is fired at: schemas, each with a reader that knows other writers and every framing."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from labline.engine.demo.flights_source import DEPARTED, timeline
 from labline.engine.workspace.example import example_folder
 from labline.schemas.avro import Schema
-from labline.schemas.framing import GUID_MARKER, ID_HEADER, Codec, Headers, confluent_head
+from labline.schemas.framing import GUID_MARKER, ID_HEADER, Headers, confluent_head
 from labline.schemas.shape import expand
+from labline.schemas.values.avro_binary import AvroReader
 from tests.fuzz.walk import Walk
 
 HERE = Path(__file__).parent / "schemas"
@@ -30,10 +31,10 @@ class Framing(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A codec under fire, and the frames that it knows."""
+    """A reader under fire, and the frames that it knows."""
 
     name: str
-    codec: Codec
+    reader: AvroReader
     framings: tuple[Framing, ...]
 
 
@@ -60,7 +61,7 @@ def _target(name: str, reader: Schema, written: Iterable[Written]) -> Target:
         kept, document = tuple(bodies), expand(writer.document)
         for kind, head, headers in known:
             framings.append(Framing(f"{name}/{writer_name}/{kind}", head, headers, kept, document))
-    return Target(name, Codec(reader, heads), tuple(framings))
+    return Target(name, AvroReader(reader, heads), tuple(framings))
 
 
 def _flights() -> Target:
@@ -108,10 +109,10 @@ def _nasty(source: Random) -> Target:
 
 def _readable(source: Random, writer: Schema, reader: Schema) -> list[bytes]:
     """Return bodies that are read as records."""
-    codec, document = Codec(reader, {writer.head: writer}), expand(writer.document)
+    values, document = AvroReader(reader, {writer.head: writer}), expand(writer.document)
     found: list[bytes] = []
     while len(found) < BODIES:
         body = Walk(source, lies=0.0).body(document)
-        if isinstance(codec.decode(writer.head + body), dict):
+        if isinstance(values.decode(writer.head + body), dict):
             found.append(body)
     return found

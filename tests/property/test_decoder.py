@@ -11,7 +11,8 @@ from fastavro import parse_schema, schemaless_reader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labline.schemas.avro import DecodeBody, Schema, body_decoder
+from labline.schemas.avro import Schema, body_decoder
+from labline.schemas.avro_body import DecodeBody
 from labline.schemas.constraints import record_check
 from labline.schemas.decoder import compile_decoder
 from labline.schemas.rejection import TRAILING, TRUNCATED, UNREADABLE, Rejection, SchemaViolation

@@ -11,8 +11,9 @@ from fastavro import parse_schema, schemaless_reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labline.schemas.avro import HEAD_BYTES, Schema
+from labline.schemas.avro import Schema
 from labline.schemas.evolution import check_evolution, problems
+from labline.schemas.framing import SINGLE_OBJECT_HEAD_BYTES
 from labline.schemas.rejection import SchemaViolation
 from labline.schemas.shape import expand
 from tests.slices import part
@@ -270,8 +271,10 @@ class Version:
         """Tell whether fastavro reads a record of the writer, and our constraints hold."""
         wanted = None if self.schema.fingerprint == writer.schema.fingerprint else self.parsed
         try:
-            datum: Any = schemaless_reader(BytesIO(value[HEAD_BYTES:]), writer.parsed, wanted)
-            return self.schema._check(datum) is None
+            datum: Any = schemaless_reader(
+                BytesIO(value[SINGLE_OBJECT_HEAD_BYTES:]), writer.parsed, wanted
+            )
+            return self.schema.check(datum) is None
         except Exception:  # it raises whatever it comes to
             return False
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labline.schemas.avro import SINGLE_OBJECT_MARKER, Schema
+from labline.schemas.avro import Schema
+from labline.schemas.framing import SINGLE_OBJECT_MARKER
 from labline.schemas.rejection import Rejection
 
 FLIGHTS = Path(__file__).parents[2] / "examples/flights"

@@ -1,28 +1,25 @@
-"""A schema registry that speaks Confluent's API; what it once told is known while it is away.
+"""A schema registry that speaks Confluent's API, and its schemas by the heads of values.
 
-Subjects are named after topics (Confluent's TopicNameStrategy): ``<topic>-value``. Nothing is
-registered but by `SchemaRegistry.register`.
+A workspace opens one; publishers ask it for ids, readers of values for the schema behind a head.
+What it answered once is kept in memory and on disk, and so is known while it is away. Subjects are
+named after topics (Confluent's TopicNameStrategy): ``<topic>-value``. Nothing is registered but by
+`SchemaRegistry.register`.
 """
 
 import hashlib
 import json
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from labline.engine.broker.registry import schema_files
 from labline.engine.broker.registry.registry_connection import Refusal, RegistryConnection
 from labline.engine.errors import LablineError
 from labline.schemas.avro import Schema
-from labline.schemas.framing import (
-    CONFLUENT_HEAD_BYTES,
-    CONFLUENT_MARKER,
-    GUID_HEAD_BYTES,
-    GUID_MARKER,
-)
+from labline.schemas.framing import registry_key
 
 MISSING_FOR_S = 30.0  # how long an id that nobody knows is not asked for again
 REMEMBERED_MAX = 1_000  # schemas, and ids that nobody knows
@@ -33,7 +30,7 @@ Document = dict[str, Any]
 
 
 class SchemaRegistry:
-    """A registry, and what it told before.
+    """A registry, and a memory of its answers.
 
     Parameters
     ----------
@@ -110,14 +107,11 @@ class SchemaRegistry:
         """
         if not 0 <= schema_id <= ID_MAX:
             return None
-        return self._known_or_asked(f"id-{schema_id}", lambda client: client.get_schema(schema_id))
+        return self._cached(f"id-{schema_id}", lambda client: client.get_schema(schema_id))
 
-    def by_guid(self, guid: bytes) -> Document | None:
-        """Return an Avro schema by its 16 bytes, as `by_id`; some registries have only ids."""
-        name = uuid.UUID(bytes=guid)
-        return self._known_or_asked(
-            f"guid-{name}", lambda client: client.get_schema_by_guid(str(name))
-        )
+    def by_guid(self, guid: UUID) -> Document | None:
+        """Return an Avro schema by its GUID, as `by_id`; some registries have only ids."""
+        return self._cached(f"guid-{guid}", lambda client: client.get_schema_by_guid(str(guid)))
 
     def incompatibilities(self, topic: str, document: Mapping[str, Any]) -> list[str]:
         """Return what in the registry forbids the schema as the topic's next version."""
@@ -132,12 +126,12 @@ class SchemaRegistry:
         versions = ask(lambda it: it.get_versions(name))
         if isinstance(versions, Refusal):
             raise self._refused(versions, topic)
-        found = [
+        single = [
             f"version {version} of {name} forbids it"
             for version in versions
             if ask(partial(_fits_beside, name, document, version)) is False
         ]
-        return found or [f"the versions of {name} forbid it together"]
+        return single or [f"the versions of {name} forbid it together"]
 
     def set_compatibility(self, topic: str, level: str) -> None:
         """Set the rule for a topic's versions, such as ``BACKWARD_TRANSITIVE``."""
@@ -147,7 +141,7 @@ class SchemaRegistry:
         if isinstance(answer, Refusal):
             raise self._refused(answer, topic)
 
-    def _known_or_asked(self, key: str, ask: Callable[[Any], Any]) -> Document | None:
+    def _cached(self, key: str, ask: Callable[[Any], Any]) -> Document | None:
         if key in self._known:
             return self._known[key]
         path = self._folder / f"{key}.json"
@@ -155,7 +149,7 @@ class SchemaRegistry:
         if document is None:
             if time.monotonic() < self._missing_until_s.get(key, 0.0):
                 return None
-            document = self._told(key, self._connection.ask(ask))
+            document = self._document(key, self._connection.ask(ask))
             if document is None:
                 _bounded(self._missing_until_s)[key] = time.monotonic() + MISSING_FOR_S
                 return None
@@ -163,7 +157,7 @@ class SchemaRegistry:
         _bounded(self._known)[key] = document
         return document
 
-    def _told(self, key: str, answer: Any) -> Document | None:
+    def _document(self, key: str, answer: Any) -> Document | None:
         if isinstance(answer, Refusal):
             # a registry without GUIDs says so in words of its own
             if answer.code == NO_SCHEMA or (answer.status == 404 and key.startswith("guid")):
@@ -192,7 +186,7 @@ class SchemaRegistry:
 
 
 class Writers(Mapping[bytes, Schema]):
-    """By the head of a value, the schema that it was written with: what a `Codec` asks.
+    """By the head of a value, the schema that it was written with: what readers of values ask.
 
     Parameters
     ----------
@@ -213,19 +207,19 @@ class Writers(Mapping[bytes, Schema]):
     def __init__(self, known: Iterable[Schema], registry: SchemaRegistry | None) -> None:
         self._known = {schema.head: schema for schema in known}
         self._registry = registry
-        self._told: dict[bytes, Schema | None] = {}
+        self._looked_up: dict[bytes, Schema | None] = {}
 
     def __getitem__(self, head: bytes) -> Schema:
-        schema = self._known.get(head) or self._told.get(head)
+        schema = self._known.get(head) or self._looked_up.get(head)
         if schema is None:
-            if head in self._told:
+            if head in self._looked_up:
                 raise KeyError(head)
             schema = self._ask(head)
         return schema
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._known
-        yield from (head for head, schema in self._told.items() if schema)
+        yield from (head for head, schema in self._looked_up.items() if schema)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -235,22 +229,19 @@ class Writers(Mapping[bytes, Schema]):
         if document is None:
             raise KeyError(head)
         try:
-            told = Schema.parse(document)
+            parsed = Schema.parse(document)
         except LablineError as refused:  # such as a recursive one: its records are not read
-            _bounded(self._told)[head] = None
+            _bounded(self._looked_up)[head] = None
             raise KeyError(head) from refused
-        schema = self._known.get(told.head, told)
-        _bounded(self._told)[head] = schema
+        schema = self._known.get(parsed.head, parsed)
+        _bounded(self._looked_up)[head] = schema
         return schema
 
     def _document(self, head: bytes) -> Document | None:
-        if self._registry is None:
+        key = registry_key(head)
+        if self._registry is None or key is None:
             return None
-        if len(head) == CONFLUENT_HEAD_BYTES and head.startswith(CONFLUENT_MARKER):
-            return self._registry.by_id(int.from_bytes(head[1:]))
-        if len(head) == GUID_HEAD_BYTES and head.startswith(GUID_MARKER):
-            return self._registry.by_guid(head[1:])
-        return None
+        return self._registry.by_id(key) if isinstance(key, int) else self._registry.by_guid(key)
 
 
 def subject(topic: str) -> str:

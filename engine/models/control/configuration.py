@@ -9,7 +9,7 @@ from labline.engine.models.control.control import CHAMPION as CHAMPION
 from labline.engine.models.control.control import Revision
 from labline.engine.models.learning.learner import cold
 from labline.schemas.avro import Schema
-from labline.schemas.framing import Heads
+from labline.schemas.values.value_format import Heads
 from labline.topics.naming import line_topics
 
 BASELINE, CANDIDATE = "baseline", "candidate"

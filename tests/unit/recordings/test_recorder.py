@@ -15,6 +15,7 @@ from labline.lab_replay.recordings.recording import Recording
 from labline.lab_replay.recordings.redact import Redactor
 from labline.lab_replay.recordings.unfinished import Asked
 from labline.schemas.avro import Schema
+from labline.schemas.values.formats import reader_of
 from tests.broker.recorded import held
 
 PERSON = Schema.parse(
@@ -35,7 +36,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
             yield found[at : at + 300]
 
     def asked_of(_: str, topics: list[str], *bounds: tuple[str, ...]) -> Asked:
-        redacted = {t: (r.told.fields, r.told.keys) for t, r in dict(bounds[2]).items()}
+        redacted = {t: (r.summary.fields, r.summary.keys) for t, r in dict(bounds[2]).items()}
         return Asked(cluster="c", topics=tuple(topics), since=(), until=(), redacted=redacted)
 
     monkeypatch.setattr(recorder, "read_range", read_range)
@@ -57,7 +58,7 @@ def test_a_value_that_is_unreadable_is_counted_once_though_it_is_read_again(
     log[1_700] = (1_700, 0, b"k", b"no frame", None)
 
     def redactors() -> dict[str, Redactor]:
-        return {"t": Redactor({PERSON.head: PERSON}, ["mail"])}
+        return {"t": Redactor(reader_of(PERSON), ["mail"])}
 
     def cut(offsets: int) -> None:
         told.append(offsets)

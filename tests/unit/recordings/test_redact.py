@@ -15,6 +15,7 @@ from labline.lab_replay.recordings.redact import (
 )
 from labline.schemas.avro import Schema
 from labline.schemas.framing import GUID_MARKER, ID_HEADER, confluent_head
+from labline.schemas.values.formats import reader_of
 
 
 def schema(*fields: dict[str, Any], name: str = "Person") -> Schema:
@@ -34,7 +35,7 @@ def redacted(redactor: Redactor, value: bytes | None, headers: Headers = None) -
 
 def test_each_version_stays_as_it_was_written() -> None:
     heads = {OLD.head: OLD, NEW.head: NEW, confluent_head(7): NEW}
-    redactor = Redactor(heads, ["mail", "age"])
+    redactor = Redactor(reader_of(OLD, heads), ["mail", "age"])
     old = redacted(redactor, OLD.encode({"id": "a", "mail": "m"}))
     assert old == (3, 5, b"k", OLD.encode({"id": "a", "mail": None}), None)
     told = {"id": "a", "mail": "m", "age": 41}
@@ -49,26 +50,28 @@ def test_an_id_in_a_header_stays_there() -> None:
     guid = GUID_MARKER + bytes(16)
     headers: Headers = [(ID_HEADER, guid)]
     record = redacted(
-        Redactor({guid: OLD}, ["mail"]), OLD.encode({"id": "a", "mail": "m"}, b""), headers
+        Redactor(reader_of(OLD, {guid: OLD}), ["mail"]),
+        OLD.encode({"id": "a", "mail": "m"}, b""),
+        headers,
     )
     assert record == (3, 5, b"k", OLD.encode({"id": "a", "mail": None}, b""), headers)
 
 
 def test_what_no_schema_reads_is_emptied_and_counted() -> None:
-    redactor = Redactor({OLD.head: OLD}, ["mail"])
+    redactor = Redactor(reader_of(OLD), ["mail"])
     for value in (b"m@x", NEW.head + b"m@x", OLD.head + b"\x02", confluent_head(1), b""):
         assert redacted(redactor, value)[3] == UNREADABLE
-    assert redactor.told.unreadable == 5
+    assert redactor.summary.unreadable == 5
 
 
 def test_keys_alone() -> None:
-    assert redacted(Redactor({}, (), keys=True), b"x") == (3, 5, None, b"x", None)
+    assert redacted(Redactor(None, (), keys=True), b"x") == (3, 5, None, b"x", None)
 
 
 def test_a_value_that_its_schema_forbids_is_refused() -> None:
     strict = schema({"name": "age", "type": "int", "minimum": 18})
     with pytest.raises(LablineError, match="LL-RECORDING-REDACT: Person does not allow"):
-        redacted(Redactor({strict.head: strict}, ["age"]), strict.encode({"id": "a", "age": 41}))
+        redacted(Redactor(reader_of(strict), ["age"]), strict.encode({"id": "a", "age": 41}))
 
 
 def test_fields() -> None:
@@ -96,7 +99,7 @@ def test_a_renamed_field_is_left_out_of_every_version(asked: str) -> None:
     versions = [OLD, RENAMED, AGAIN]
     (fields,) = redacted_fields({"people": versions}, [asked]).values()
     assert fields == ("contact", "email", "mail")
-    redactor = Redactor({each.head: each for each in versions}, fields)
+    redactor = Redactor(reader_of(AGAIN, {each.head: each for each in versions}), fields)
     for each, name in zip(versions, ("mail", "email", "contact"), strict=True):
         value = redacted(redactor, each.encode({"id": "a", name: "a@b.c"}))[3]
         assert value == each.encode({"id": "a", name: "" if each is AGAIN else None})
@@ -104,7 +107,7 @@ def test_a_renamed_field_is_left_out_of_every_version(asked: str) -> None:
 
 def test_a_field_that_the_newest_version_dropped_is_left_out_of_older_records() -> None:
     assert redacted_fields({"people": [OLD, WITHOUT]}, ["mail"]) == {"people": ("mail",)}
-    redactor = Redactor({each.head: each for each in (OLD, WITHOUT)}, ["mail"])
+    redactor = Redactor(reader_of(WITHOUT, {OLD.head: OLD}), ["mail"])
     assert redacted(redactor, OLD.encode({"id": "a", "mail": "m"}))[3] == OLD.encode(
         {"id": "a", "mail": None}
     )
@@ -114,7 +117,7 @@ def test_a_field_that_the_newest_version_dropped_is_left_out_of_older_records() 
 
 
 def test_what_only_a_registry_knows_is_matched_by_its_aliases() -> None:
-    redactor = Redactor({confluent_head(7): RENAMED}, same_fields([OLD], ["mail"]))
+    redactor = Redactor(reader_of(OLD, {confluent_head(7): RENAMED}), same_fields([OLD], ["mail"]))
     value = RENAMED.encode({"id": "a", "email": "m"}, confluent_head(7))
     left = RENAMED.encode({"id": "a", "email": None}, confluent_head(7))
     assert redacted(redactor, value)[3] == left

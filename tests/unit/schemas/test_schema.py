@@ -11,8 +11,9 @@ import fastavro
 import pytest
 
 from labline.engine.errors import LablineError
-from labline.schemas.avro import SINGLE_OBJECT_MARKER, Schema
+from labline.schemas.avro import Schema
 from labline.schemas.engine_schemas import engine_schema
+from labline.schemas.framing import SINGLE_OBJECT_MARKER
 from labline.schemas.rejection import PAYLOAD_MAX_BYTES, Rejection, SchemaViolation
 
 DEPARTED = Path(__file__).parents[3] / "examples/flights/schemas/flights.departed/v1.avsc"
