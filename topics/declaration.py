@@ -56,7 +56,7 @@ class Topic(BaseModel):
     retention
         ``forever``, or hours, days, weeks such as ``30d``.
     format
-        How values are written.
+        How values are written: a module of `labline.schemas.values` for each.
     compatibility
         Which other versions of the schema a new one must get on with, in the words of schema
         registries. By default it reads the records of all that went before: the lab does.
@@ -79,7 +79,7 @@ class Topic(BaseModel):
     partitions: Annotated[int, Field(ge=1, le=1_000)] = 4
     replication: Annotated[int, Field(ge=1, le=10)] = 1
     retention: Annotated[str, Field(pattern=r"^(forever|[1-9][0-9]{0,4}[hdw])$")] = FOREVER
-    format: Literal["avro"] = "avro"
+    format: Literal["avro", "json"] = "avro"
     compatibility: Level = DEFAULT_LEVEL
 
     @property

@@ -56,6 +56,21 @@ def test_every_version_under_every_topic(root: Path, name: str) -> None:
     assert labline("schemas", "check", "-w", str(root)).exit_code == 0
 
 
+def test_topics_whose_values_name_no_schema_are_left_out(root: Path, name: str) -> None:
+    topic = root / f"topics/{name}.indoors.toml"
+    topic.write_text(f'{topic.read_text()}format = "json"\n')
+    write(root, 1, X)
+    done = labline("schemas", "register", "-w", str(root))
+    assert done.exit_code == 0, done.exception
+    (registered,) = done.stdout.splitlines()[1:]
+    assert f"for {name}.outdoors: id " in registered
+    assert labline("schemas", "check", "-w", str(root)).exit_code == 0
+    where = ("-w", str(root), "--bootstrap", "127.0.0.1:1")
+    refused = labline("publish", f"{name}.indoors", "--register", *where)
+    assert isinstance(refused.exception, LablineError)
+    assert refused.exception.code == "LL-TOPIC-FORMAT"
+
+
 def test_both_sides_refuse(root: Path, name: str, registry: str) -> None:
     """The registry knows a version that the workspace does not: each has its say."""
     write(root, 1, X)
