@@ -27,7 +27,7 @@ def branch_tests(branches: list[AvroType], x: str) -> dict[int, str]:
     Examples
     --------
     >>> branch_tests(["string", "long", "double"], "v")
-    {2: 'type(v) is float', 1: 'type(v) is int', 0: 'type(v) is str'}
+    {1: 'type(v) is int', 2: 'type(v) is float', 0: 'type(v) is str'}
     >>> branch_tests(["int", "long"], "v")
     {}
     """

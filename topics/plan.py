@@ -24,15 +24,15 @@ def plan(
 
     Examples
     --------
-    >>> from labline.topics.steps import Found
+    >>> from labline.topics.steps import BrokerTopic
     >>> topic = declaration(Topic(name="flights", schema="f", key="id"))
     >>> print(*plan([topic], {}))
     create flights: 4 partitions, kept for ever
-    >>> print(*plan([topic], {"flights": Found(4, topic.config)}))
+    >>> print(*plan([topic], {"flights": BrokerTopic(4, topic.config)}))
     keep flights
-    >>> print(*plan([topic], {"flights": Found(2, topic.config)}))
+    >>> print(*plan([topic], {"flights": BrokerTopic(2, topic.config)}))
     refuse flights: it has 2 partitions, 4 are declared
-    >>> print(*plan([topic], {"flights": Found(2, topic.config)}, Words(grow={"flights"})))
+    >>> print(*plan([topic], {"flights": BrokerTopic(2, topic.config)}, Words(grow={"flights"})))
     alter flights: grows from 2 to 4 partitions: most keys move to another one
     """
     wanted = [_sized(topic, existing) for topic in declared]

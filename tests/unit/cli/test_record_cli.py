@@ -178,7 +178,7 @@ def test_a_field_is_redacted_under_each_name_that_it_had(space: Path) -> None:
     assert decoded == {**datum, "temp": decoded["temp"]}
     assert decoded["temp"] in (None, 0.0)
     assert left[2] == b"s1"
-    assert redactors["rain.labels"].told.fields == ("heat",)
+    assert redactors["rain.labels"].summary.fields == ("heat",)
 
 
 def test_the_id_is_not_redacted(space: Path) -> None:
