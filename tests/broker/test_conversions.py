@@ -87,7 +87,7 @@ class Shop(Factory):
 
     def __init__(self, bootstrap: str, name: str, root: Path, horizon_ms: int) -> None:
         self.bootstrap, self.admin = bootstrap, admin_client(bootstrap)
-        self.line, self._root, self._processes = f"{name}.negative", root, []
+        self.line, self._root, self._processes, self._groups = f"{name}.negative", root, [], {}
         self.events, self.labels = f"{name}.visits", f"{name}.sales"
         for folder in ("topics", "lines", "experiments"):
             (root / folder).mkdir()
