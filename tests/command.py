@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 from unittest.mock import patch
 
 from labline.engine.cli.main import main
-from labline.lab_replay.recordings import cached
+from labline.engine.disk import locks
 
 
 def labline(*arguments: str, **environment: str) -> CompletedProcess[str]:
@@ -43,8 +43,8 @@ def labline(*arguments: str, **environment: str) -> CompletedProcess[str]:
 
 def _let_go() -> None:
     """Give up what a command holds until its process ends."""
-    while cached._held:
-        os.close(cached._held.pop())
+    while locks._shared:
+        os.close(locks._shared.pop())
 
 
 def _text(stream: io.TextIOWrapper) -> str:
