@@ -74,7 +74,7 @@ def console_consumer_count(
     *,
     isolation: str = "read_committed",
     max_messages: int | None = None,
-    idle_ms: int = 5_000,
+    idle_ms: int = 15_000,
 ) -> int:
     """Return how many records Kafka's console consumer reads from a topic's beginning.
 

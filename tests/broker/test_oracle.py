@@ -177,7 +177,7 @@ def test_kafkas_own_reader_counts_the_same_after_retention(days: Days, name: str
     names = [days.factory.events, days.factory.labels, *topics]
     starts = partition_offsets(broker, names)
     assert {o.start for topic in starts.values() for o in topic.values()} == {0}
-    count = partial(console_consumer_count, broker, idle_ms=3_000)
+    count = partial(console_consumer_count, broker, idle_ms=15_000)
     answers, letters = count(topics.scores), count(topics.dlq)
     assert (answers, letters) == (len(days.expected.scores), len(days.expected.dead))
     dead_labels = sum(place[0] == days.factory.labels for place in days.expected.dead)
