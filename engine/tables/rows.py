@@ -18,7 +18,8 @@ from labline.schemas.rejection import Rejection
 from labline.schemas.shape import expand
 
 LINE_MAX_CHARACTERS = 1_000_000
-COLUMNS = "columns"  # what ``json`` says in a schema whose JSON lines have a table's columns
+#: What a schema says whose records are read from JSON lines with a table's columns.
+JSON_LINES, COLUMNS = "json_lines", "columns"
 UNTIMED_MS = -(2**63)  # where a row without a time is sorted
 
 #: Is given the columns that are no field of the schema, once, before the first row.
@@ -52,7 +53,7 @@ def json_rows(lines: Iterable[str], schema: Schema) -> Iterator[Row]:
     r"""Yield a row for every line that is not empty.
 
     Its names are the fields', and fields that are not there get the schema's default, where it has
-    one. A schema with ``"json": "columns"`` takes the names for columns instead, as of a CSV.
+    one. A schema with ``"json_lines": "columns"`` takes the names for columns instead, as of a CSV.
 
     Examples
     --------
@@ -63,7 +64,7 @@ def json_rows(lines: Iterable[str], schema: Schema) -> Iterator[Row]:
     1 {'x': 1}
     3 Rejection(stage='parse', reason='not-json', message='the line is not JSON')
     """
-    read = _by_columns(schema) if schema.document.get("json") == COLUMNS else _by_fields(schema)
+    read = _by_columns(schema) if schema.document.get(JSON_LINES) == COLUMNS else _by_fields(schema)
     number = 0
     for line_number, line in enumerate(lines, start=1):
         text = line.removeprefix(BYTE_ORDER_MARK).strip()

@@ -12,7 +12,7 @@ from typing import Any
 from labline.engine.core.kinds import KINDS
 from labline.engine.errors import LablineError
 from labline.engine.tables.proposal import Proposal
-from labline.engine.tables.rows import COLUMNS
+from labline.engine.tables.rows import COLUMNS, JSON_LINES
 from labline.engine.tables.table import CSV, JSON
 from labline.engine.workspace.first_experiment import first_experiment
 
@@ -86,7 +86,7 @@ def _avsc(document: dict[str, Any], source: Path) -> str:
     """Return a schema with a line for each field: what people read and change."""
     names = {"type": "record", "name": document["name"]}
     if source.suffix.lower() in JSON:
-        names["json"] = COLUMNS
+        names[JSON_LINES] = COLUMNS
     attributes = json.dumps(names)[1:-1]
     lines = ",\n".join("    " + json.dumps(f, ensure_ascii=False) for f in document["fields"])
     return f'{{\n  {attributes},\n  "fields": [\n{lines}\n  ]\n}}\n'

@@ -13,7 +13,7 @@ from labline.engine.workspace.workspace import BOOTSTRAP_VARIABLE
 pytestmark = pytest.mark.broker
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
-HEADINGS = ("Your own events in five commands", "From a CSV")
+HEADINGS = ("Your own events in five commands", "From a file")
 #: The commands of the first part, once each: the promise of its heading.
 FIVE = ("init", "up", "topics apply", "publish", "read")
 
@@ -61,7 +61,7 @@ def test_the_first_part(tmp_path: Path) -> None:
     assert '"row": {"id": "s-4"' in told
 
 
-def test_from_a_csv(tmp_path: Path) -> None:
+def test_from_a_file(tmp_path: Path) -> None:
     try:
         told = run(part(HEADINGS[1]), tmp_path)
     finally:

@@ -204,7 +204,7 @@ def test_every_form_of_file_becomes_a_workspace_that_records_it(
 
 def test_json_lines_by_columns_are_skipped_and_rejected_as_a_csv() -> None:
     schema = Schema.parse(
-        {"type": "record", "name": "R", "json": "columns", "fields": [
+        {"type": "record", "name": "R", "json_lines": "columns", "fields": [
             {"name": "id", "type": "string", "csv": {"row": True}},
             {"name": "ok", "type": "boolean",
              "csv": {"columns": ["Is Ok"], "true": ["y"], "false": ["n"], "skip": [""]}},
