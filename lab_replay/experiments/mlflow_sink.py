@@ -163,25 +163,24 @@ def _without_secrets(text: str) -> str:
 def _quiet_mlflow() -> Iterator[Any]:
     """Give MLflow, with short waits and without a word; all is left as it was."""
     os.environ.update(TELEMETRY_OFF)  # before the import: it looks only then
-    before = {name: os.environ.get(name) for name in SETTINGS}
-    levels = {name: logging.getLogger(name).level for name in TALKATIVE}
-    try:
-        for name, text in SETTINGS.items():
-            os.environ.setdefault(name, text)
-        for name in TALKATIVE:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MLflow's, about what it imports
-            try:
-                import mlflow
-            except ModuleNotFoundError as error:
-                raise not_installed() from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's, about what it imports
+        try:
+            import mlflow
+        except ModuleNotFoundError as error:
+            raise not_installed() from error
+        unset = [name for name in SETTINGS if name not in os.environ]
+        levels = {name: logging.getLogger(name).level for name in TALKATIVE}
+        try:
+            os.environ.update({name: SETTINGS[name] for name in unset})
+            for name in TALKATIVE:  # after the import, which sets MLflow's own
+                logging.getLogger(name).setLevel(logging.CRITICAL)
             yield mlflow
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-        for name in [name for name, text in before.items() if text is None]:
-            os.environ.pop(name, None)
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+            for name in unset:
+                os.environ.pop(name, None)
 
 
 def _open(store: Path) -> None:
